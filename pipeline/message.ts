@@ -1,0 +1,56 @@
+/**
+ * Glossary. One word for one thing, in code, SQL, logs and documentation alike.
+ *
+ * - source: who sends, and the adapter that reads its envelopes
+ * - envelope: the JSON or the headers in which a sender wraps a message
+ * - message: one MQTT Application Message with what its sender told about it
+ * - item: one data point or log record; a message carries any number of them
+ * - lane: one signal of one destination, with a cursor, an open batch and a state of its own
+ * - batch: a contiguous range of message ids that is sealed and sent together by one lane
+ * - outcome: what became of one attempt to send
+ * - settlement: what the store records of a batch in the end
+ * - dead letter: a message that was acknowledged and will not be delivered, kept with the reason
+ *
+ * Instants are microseconds since the Unix epoch, as numbers (exact until the year 2255), in fields that end
+ * in `Us`. What OTLP carries is nanoseconds, as bigint, in fields that end in `UnixNano`.
+ */
+
+/** The OTLP signals that a message can carry items of. */
+export type Signal = "metrics" | "logs";
+
+export const signals: readonly Signal[] = ["metrics", "logs"];
+
+/** An MQTT 5 User Property. Names may repeat and their order counts, hence pairs. Source: MQTT 5.0, 3.3.2.3.7. */
+export type UserProperty = readonly [name: string, value: string];
+
+/** An MQTT Application Message as a source handed it over. Source: MQTT 5.0, 3.3. */
+export interface MqttMessage {
+  /** The configured name of the source. */
+  source: string;
+  /** Topic Name, without wildcards. */
+  topic: string;
+  /** Application Message, byte for byte. */
+  payload: Uint8Array;
+  qos?: 0 | 1 | 2 | undefined;
+  retain?: boolean | undefined;
+  dup?: boolean | undefined;
+  clientId?: string | undefined;
+  /** Stable over the sender's repeats; without it nothing is taken for a duplicate. */
+  messageId?: string | undefined;
+  /** When the sender or broker took the message. */
+  publishedAtUs?: number | undefined;
+  messageExpiryIntervalSeconds?: number | undefined;
+  contentType?: string | undefined;
+  userProperties: readonly UserProperty[];
+}
+
+/** One lane's identity: one signal of one destination. */
+export interface LaneName {
+  destination: string;
+  signal: Signal;
+}
+
+/** Text form of a lane's name, as a key in maps, in the store and in logs. */
+export function laneKey({ destination, signal }: LaneName): string {
+  return `${destination}/${signal}`;
+}

@@ -1,0 +1,137 @@
+/**
+ * The payload of Azure IoT Operations' OpenTelemetry endpoint: a JSON object with `metrics`, `logs` or both. One
+ * item that is not understood refuses the whole message.
+ *
+ * The items are checked by hand rather than by a zod schema: every message is read on arrival and again by each
+ * lane, and a schema of the same rules took five times as long (1.2 against 0.25 µs a metric with two attributes).
+ */
+import type { MqttMessage } from "../message.ts";
+import { readAttributes } from "./attributes.ts";
+import { decodeBase64 } from "./base64.ts";
+import {
+  type Items,
+  type Level,
+  type LogItem,
+  levels,
+  type MetricItem,
+  type MetricType,
+  metricTypes,
+  type Parsed,
+  type ParseOptions,
+  type PayloadFormat,
+} from "./format.ts";
+import { decodeUtf8, parseJson } from "./json.ts";
+import { readTimestamp, readValue } from "./numbers.ts";
+import { met, Refused, readEach, readObject, refuse, within } from "./refused.ts";
+import { readName, readText } from "./text.ts";
+
+/** Reads AIO JSON. Source: Azure IoT Operations, "Configure OpenTelemetry data flow endpoints". */
+export const aioFormat: PayloadFormat = {
+  parse(message: MqttMessage, options: ParseOptions): Parsed {
+    try {
+      const value = parseBytes(message.payload);
+      const items = isStructuredCloudEvent(message)
+        ? readCloudEvent(value, options)
+        : readItems(value, options);
+      return { kind: "items", items };
+    } catch (error) {
+      if (error instanceof Refused) return { kind: "refused", refusal: error.refusal };
+      throw error;
+    }
+  },
+};
+
+function parseBytes(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) refuse("payload", { met: "nothing", wanted: "JSON" });
+  const text = decodeUtf8(bytes);
+  if (text === undefined) refuse("payload", { met: "bytes that are not UTF-8", wanted: "JSON" });
+  try {
+    return parseJson(text);
+  } catch (error) {
+    // The engine's message quotes the payload; its position alone does not.
+    const position = error instanceof Error ? / at position (\d+)/.exec(error.message)?.[1] : undefined;
+    const place = position === undefined ? "" : ` from position ${position}`;
+    return refuse("payload", { met: `text that is not JSON${place}`, wanted: "JSON" });
+  }
+}
+
+/** Source: CloudEvents 1.0, MQTT protocol binding, 3. */
+function isStructuredCloudEvent({ contentType }: MqttMessage): boolean {
+  return contentType?.trimStart().toLowerCase().startsWith("application/cloudevents") ?? false;
+}
+
+/** Source: CloudEvents 1.0, JSON event format, 3.1. */
+function readCloudEvent(value: unknown, options: ParseOptions): Items {
+  const { data, data_base64 } = readObject("CloudEvent", value);
+  if (data_base64 === undefined) return within("data", () => readItems(data, options));
+  return within("data_base64", () => {
+    const bytes = typeof data_base64 === "string" ? decodeBase64(data_base64) : undefined;
+    if (bytes === undefined) return refuse("CloudEvent", { met: met(data_base64), wanted: "base64" });
+    return readItems(parseBytes(bytes), options);
+  });
+}
+
+function readItems(value: unknown, options: ParseOptions): Items {
+  const payload = readObject("payload", value, "an object with metrics or logs");
+  const metrics = optional(payload.metrics, options);
+  const logs = optional(payload.logs, options);
+  if (metrics === undefined && logs === undefined) {
+    refuse("payload", { met: "an object with neither", wanted: "metrics or logs" });
+  }
+  return {
+    metrics: metrics === undefined ? [] : readEach("metrics", metrics, (item) => readMetric(item, options)),
+    logs: logs === undefined ? [] : readEach("logs", logs, (item) => readLog(item, options)),
+  };
+}
+
+function readMetric(value: unknown, options: ParseOptions): MetricItem {
+  const item = readObject("metric", value);
+  const description = optional(item.description, options);
+  const unit = options.lenient ? optional(item.unit, options) : undefined;
+  const name = readName("name", item.name);
+  const type = readType(item, options);
+  return {
+    name,
+    type,
+    value: readValue(type, item.value),
+    description: description === undefined ? undefined : readText("description", description),
+    unit: unit === undefined ? undefined : readText("unit", unit),
+    timeUnixNano: readTimestamp(item.timestamp, options),
+    attributes: readAttributes(item.attributes, options),
+  };
+}
+
+const knownTypes: ReadonlySet<unknown> = new Set(metricTypes);
+
+function readType(item: Record<string, unknown>, options: ParseOptions): MetricType {
+  const hasType = !options.lenient || optional(item.type, options) !== undefined;
+  const path = hasType || item.metric_type === undefined ? "type" : "metric_type";
+  const type = item[path];
+  if (knownTypes.has(type)) return type as MetricType;
+  const wanted = `one of ${metricTypes.join(", ")}`;
+  return refuse("metric", { path, met: met(type, { quote: true }), wanted });
+}
+
+const knownLevels: ReadonlySet<unknown> = new Set(levels);
+
+function readLog(value: unknown, options: ParseOptions): LogItem {
+  const item = readObject("log", value);
+  return {
+    ...readLevel(item.level, options),
+    body: readText("value", item.value),
+    timeUnixNano: readTimestamp(item.timestamp, options),
+    attributes: readAttributes(item.attributes, options),
+  };
+}
+
+function readLevel(value: unknown, { lenient }: ParseOptions): { level: Level; severityText: string } {
+  const level = lenient && typeof value === "string" ? value.toLowerCase() : value;
+  if (knownLevels.has(level)) return { level: level as Level, severityText: value as string };
+  const wanted = `one of ${levels.join(", ")}`;
+  return refuse("log", { path: "level", met: met(value, { quote: true }), wanted });
+}
+
+/** A member that may be left out. Lenient: by null too. */
+function optional(value: unknown, { lenient }: ParseOptions): unknown {
+  return lenient && value === null ? undefined : value;
+}

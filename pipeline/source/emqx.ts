@@ -1,0 +1,113 @@
+/**
+ * What the rule engine of EMQX 5 and 6 posts without a body template: an object of what the rule selected.
+ *
+ * A rule may also select other events than a published message, which are ignored, and messages of another broker
+ * that EMQX bridges to, whose object is flatter. A field without a value comes as the text `undefined`.
+ */
+import { z } from "zod";
+import { decodeBase64 } from "../payload/base64.ts";
+import type { AdapterOptions, CreateAdapter, ReadMessage } from "./adapter.ts";
+import {
+  brokenBody,
+  expirySchema,
+  parseJsonBody,
+  parseWith,
+  qosSchema,
+  textRecordSchema,
+  topicSchema,
+} from "./envelope.ts";
+import { foreignHint } from "./foreign.ts";
+import { instantMsMax } from "./instant.ts";
+
+/** A field that may be missing, under any of the names that EMQX has for nothing. */
+function optional<T extends z.ZodType>(schema: T) {
+  return z.preprocess(
+    (value) => (value === null || value === "undefined" ? undefined : value),
+    schema.optional(),
+  );
+}
+
+const instantMsSchema = z.int().min(0).max(instantMsMax);
+
+const ruleOutputSchema = z.object({
+  topic: topicSchema,
+  payload: z.string().optional(),
+  payload_b64: z.string().optional(),
+  id: optional(z.string()),
+  metadata: optional(z.object({ rule_id: optional(z.string()) })),
+  clientid: optional(z.string()),
+  qos: optional(qosSchema),
+  flags: optional(z.object({ retain: optional(z.boolean()), dup: optional(z.boolean()) })),
+  retain: optional(z.boolean()),
+  dup: optional(z.boolean()),
+  publish_received_at: optional(instantMsSchema),
+  message_received_at: optional(instantMsSchema),
+  timestamp: optional(instantMsSchema),
+  pub_props: optional(
+    z.object({
+      "Message-Expiry-Interval": optional(expirySchema),
+      "Content-Type": optional(z.string()),
+      "User-Property": optional(textRecordSchema),
+      "User-Property-Pairs": optional(z.array(z.object({ key: z.string(), value: z.string() }))),
+    }),
+  ),
+});
+type RuleOutput = z.infer<typeof ruleOutputSchema>;
+
+const encoder = new TextEncoder();
+
+/** Reads what EMQX's rule engine posts. */
+export const createEmqxAdapter: CreateAdapter = (options) => ({
+  read(request) {
+    const { value } = parseJsonBody(request, "emqx");
+    if (isOtherEvent(value)) return { elements: [{ kind: "ignored" }], isArray: false };
+    const hint = foreignHint(value, "emqx");
+    if (hint !== undefined) throw brokenBody("emqx", hint);
+    const parsed = parseWith(ruleOutputSchema, value);
+    if ("issues" in parsed) throw brokenBody("emqx", parsed.issues);
+    return { elements: [{ kind: "message", message: toMessage(parsed.data, options) }], isArray: false };
+  },
+});
+
+/** Whether this tells of something else than a message that was published, here or at a bridged broker. */
+function isOtherEvent(value: unknown): boolean {
+  const event = typeof value === "object" && value !== null && "event" in value ? value.event : undefined;
+  return typeof event === "string" && event !== "message.publish" && !/^\$(bridges|sources)\//.test(event);
+}
+
+function toMessage(output: RuleOutput, options: AdapterOptions): ReadMessage {
+  const { pub_props: properties, flags } = output;
+  const publishedAtMs = output.publish_received_at ?? output.message_received_at ?? output.timestamp;
+  return {
+    topic: output.topic,
+    payload: payloadOf(output, options),
+    qos: output.qos,
+    retain: flags?.retain ?? output.retain,
+    dup: flags?.dup ?? output.dup,
+    clientId: output.clientid,
+    messageId: messageIdOf(output),
+    publishedAtUs: publishedAtMs === undefined ? undefined : publishedAtMs * 1000,
+    messageExpiryIntervalSeconds: properties?.["Message-Expiry-Interval"],
+    contentType: properties?.["Content-Type"],
+    userProperties:
+      properties?.["User-Property-Pairs"]?.map(({ key, value }) => [key, value] as const) ??
+      properties?.["User-Property"] ??
+      [],
+  };
+}
+
+/** Two rules that forward one message share its id, and each means its own copy to arrive. */
+function messageIdOf({ id, metadata }: RuleOutput): string | undefined {
+  if (id === undefined || id === "") return undefined;
+  return metadata?.rule_id === undefined ? id : `${metadata.rule_id}:${id}`;
+}
+
+/** `payload_b64` is what a rule adds for payloads that are not UTF-8, which EMQX would damage in `payload`. */
+function payloadOf({ payload, payload_b64 }: RuleOutput, { payloadEncoding }: AdapterOptions): Uint8Array {
+  const [path, text] = payload_b64 === undefined ? ["payload", payload] : ["payload_b64", payload_b64];
+  if (text === undefined) throw brokenBody("emqx", [{ path, message: "met nothing, wanted a string" }]);
+  if (path === "payload" && payloadEncoding !== "base64") return encoder.encode(text);
+  const bytes = decodeBase64(text);
+  if (bytes === undefined) throw brokenBody("emqx", [{ path, message: "met another string, wanted base64" }]);
+  return bytes;
+}

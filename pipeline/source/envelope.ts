@@ -1,0 +1,109 @@
+/** What the adapters share: how a body becomes a value, a value becomes fields, and what is said of a bad one. */
+import { z } from "zod";
+import { ContentTypeError, EnvelopeError } from "../errors.ts";
+import { decodeUtf8 } from "../payload/json.ts";
+import type { WebhookRequest } from "./adapter.ts";
+import { isTopicName } from "./topic.ts";
+
+/** One fault of an envelope, as EnvelopeError lists them. */
+export interface Issue {
+  path: string;
+  message: string;
+}
+
+export const topicSchema = z
+  .string()
+  .refine(isTopicName, { error: "met a string, wanted a Topic Name without wildcards" });
+
+export const qosSchema = z.literal([0, 1, 2]);
+
+/** Largest Message Expiry Interval. Source: MQTT 5.0, 3.3.2.3.3, a Four Byte Integer. */
+export const expirySecondsMax = 2 ** 32 - 1;
+
+export const expirySchema = z.int().min(0).max(expirySecondsMax);
+
+/** A name to a text each, as ordered pairs. */
+export const textRecordSchema = z
+  .custom<Record<string, string>>(isTextRecord, { error: "met something else, wanted an object of strings" })
+  .transform((record) => Object.entries(record));
+
+function isTextRecord(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((member) => typeof member === "string");
+}
+
+/**
+ * A JSON body, as text and as value.
+ *
+ * Errors: ContentTypeError, EnvelopeError. `adapter` is named in both.
+ */
+export function parseJsonBody(request: WebhookRequest, adapter: string): { text: string; value: unknown } {
+  const contentType = request.headers.get("content-type") ?? "";
+  if (contentType !== "" && !/^application\/json\s*(;|$)/i.test(contentType)) {
+    const met = contentType.slice(0, 40);
+    throw new ContentTypeError(
+      `Cannot read the body as ${adapter}: met content type ${met}, wanted application/json or none`,
+    );
+  }
+  const text = decodeUtf8(request.body);
+  if (text === undefined) throw brokenBody(adapter, "met bytes that are not UTF-8, wanted JSON");
+  try {
+    return { text, value: JSON.parse(text) };
+  } catch {
+    const met = text.length === 0 ? "nothing" : "text that is not JSON";
+    throw brokenBody(adapter, `met ${met}, wanted JSON`);
+  }
+}
+
+/** The error for a body that breaks the envelope; a text stands for a fault of the body as a whole. */
+export function brokenBody(adapter: string, faults: string | readonly Issue[]): EnvelopeError {
+  const issues = typeof faults === "string" ? [{ path: "", message: faults }] : faults;
+  return new EnvelopeError(`Cannot read the body as ${adapter}: ${issues.map(issueText).join("; ")}`, {
+    issues,
+  });
+}
+
+/** An issue as one phrase. */
+export function issueText({ path, message }: Issue): string {
+  return path === "" ? message : `${path}: ${message}`;
+}
+
+/** What a schema makes of a value, or its faults in our words. */
+export function parseWith<T>(schema: z.ZodType<T>, value: unknown): { data: T } | { issues: Issue[] } {
+  const result = schema.safeParse(value, { error: describeIssue });
+  if (result.success) return { data: result.data };
+  return { issues: result.error.issues.map(({ path, message }) => ({ path: pathText(path), message })) };
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((parent, key) => {
+    if (typeof key === "number") return `${parent}[${key}]`;
+    return parent === "" ? String(key) : `${parent}.${String(key)}`;
+  }, "");
+}
+
+function describeIssue(issue: z.core.$ZodRawIssue): string {
+  return `met ${met(issue.input)}, wanted ${wanted(issue)}`;
+}
+
+function wanted(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return /^[aeiou]/.test(issue.expected) ? `an ${issue.expected}` : `a ${issue.expected}`;
+    case "invalid_value":
+      return `one of ${issue.values.join(", ")}`;
+    case "too_small":
+      return `at least ${issue.minimum}`;
+    case "too_big":
+      return `at most ${issue.maximum}`;
+    default:
+      return "another form";
+  }
+}
+
+function met(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "string" ? "a string" : "an object";
+}

@@ -1,0 +1,37 @@
+/** Marks of envelopes that senders are known for, to tell an operator that a source has the wrong adapter. */
+const marks: readonly {
+  sender: string;
+  adapter?: string;
+  has: (body: Record<string, unknown>) => boolean;
+}[] = [
+  {
+    sender: "EMQX's rule engine",
+    adapter: "emqx",
+    has: (body) => typeof body.event === "string" && "publish_received_at" in body && "node" in body,
+  },
+  { sender: "RMQTT", has: (body) => isPublishHook(body) && "from_clientid" in body },
+  {
+    sender: "EMQX 4",
+    has: (body) => isPublishHook(body) && "from_client_id" in body && "node" in body,
+  },
+  { sender: "NanoMQ", has: (body) => isPublishHook(body) && "from_client_id" in body },
+  { sender: "ChirpStack", has: (body) => "deviceInfo" in body && "deduplicationId" in body },
+  {
+    sender: "a sender of CloudEvents",
+    has: (body) => ["specversion", "id", "source", "type"].every((name) => name in body),
+  },
+  { sender: "a script", adapter: "mqtt", has: (body) => "topic" in body && "payloadBase64" in body },
+];
+
+function isPublishHook(body: Record<string, unknown>): boolean {
+  return body.action === "message_publish";
+}
+
+/** A hint when the body bears the marks of another sender than those of `adapter`. */
+export function foreignHint(body: unknown, adapter: string): string | undefined {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return undefined;
+  const mark = marks.find(({ has }) => has(body as Record<string, unknown>));
+  if (mark === undefined || mark.adapter === adapter) return undefined;
+  const advice = mark.adapter === undefined ? "" : `, which the adapter ${mark.adapter} reads`;
+  return `it looks like what ${mark.sender} posts${advice}`;
+}

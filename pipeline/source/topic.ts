@@ -1,0 +1,42 @@
+/** Topic Names and Topic Filters. Source: MQTT 5.0, 4.7. */
+
+const topicBytesMax = 65_535;
+const encoder = new TextEncoder();
+
+/** Whether a message can be published to this: 1 to 65,535 bytes of UTF-8 without wildcards and NUL. */
+export function isTopicName(text: string): boolean {
+  return isTopicText(text) && !/[+#]/.test(text);
+}
+
+/** Whether this can be subscribed to: as a Topic Name, with `+` for one level and `#` for all that follow. */
+export function isTopicFilter(text: string): boolean {
+  if (!isTopicText(text)) return false;
+  const levels = text.split("/");
+  return levels.every(
+    (level, index) => !/[+#]/.test(level) || level === "+" || (level === "#" && index === levels.length - 1),
+  );
+}
+
+function isTopicText(text: string): boolean {
+  if (text === "" || text.includes("\0") || !text.isWellFormed()) return false;
+  // A UTF-16 unit takes at most three bytes, which spares nearly every topic the encoding.
+  return text.length * 3 <= topicBytesMax || encoder.encode(text).length <= topicBytesMax;
+}
+
+/**
+ * Whether a valid Topic Filter matches a valid Topic Name.
+ *
+ * `a/#` matches `a` itself too. A wildcard at the beginning does not match topics that begin with `$`, which are
+ * the broker's own. Source: MQTT 5.0, 4.7.1.2 and 4.7.2.
+ */
+export function matchesTopicFilter(filter: string, topic: string): boolean {
+  if (topic.startsWith("$") && (filter.startsWith("+") || filter.startsWith("#"))) return false;
+  const filterLevels = filter.split("/");
+  const topicLevels = topic.split("/");
+  for (const [index, level] of filterLevels.entries()) {
+    // What is left of the topic may be nothing: the level before was its last one then.
+    if (level === "#") return true;
+    if (index >= topicLevels.length || (level !== "+" && level !== topicLevels[index])) return false;
+  }
+  return filterLevels.length === topicLevels.length;
+}

@@ -1,0 +1,160 @@
+/**
+ * The identities that arrived lately, in memory: a ring in order of arrival, and an open-addressing table from the
+ * first half of an identity to its place in the ring. Each entry has a running number, its sequence; the store
+ * keeps the same entries on disk by these numbers.
+ *
+ * ```
+ *   first                      next
+ *     │ oldest → … → newest     │        index = sequence & (capacity − 1)
+ * ```
+ *
+ * An index on disk would cost three to six times as much as the inserts themselves.
+ */
+
+/** Of an identity: 8 bytes name the message, 8 bytes are the digest of its content. */
+export const identityBytes = 16;
+
+const wordsPerEntry = identityBytes / 4;
+const capacityMin = 1024;
+const empty = -1;
+
+export type DedupeFinding = "new" | "duplicate" | "idConflict";
+
+export class DedupeTable {
+  readonly #windowUs: number;
+  readonly #entriesMax: number;
+  #capacity = capacityMin;
+  #words = new Uint32Array(capacityMin * wordsPerEntry);
+  #arrivedUs = new Float64Array(capacityMin);
+  /** Twice as many slots as entries; each holds an entry's place in the ring or `empty`. */
+  #slots = new Int32Array(capacityMin * 2).fill(empty);
+  #first: number;
+  #next: number;
+
+  constructor(options: { windowSeconds: number; entriesMax: number; firstSequence?: number }) {
+    this.#windowUs = options.windowSeconds * 1e6;
+    this.#entriesMax = options.entriesMax;
+    this.#first = options.firstSequence ?? 0;
+    this.#next = this.#first;
+  }
+
+  get enabled(): boolean {
+    return this.#windowUs > 0 && this.#entriesMax > 0;
+  }
+
+  get size(): number {
+    return this.#next - this.#first;
+  }
+
+  /** Sequence of the oldest entry. */
+  get firstSequence(): number {
+    return this.#first;
+  }
+
+  /** Sequence that the next entry gets. */
+  get nextSequence(): number {
+    return this.#next;
+  }
+
+  /** Look an identity up, and remember it unless it is a duplicate. */
+  add(identity: Uint8Array, arrivedAtUs: number): DedupeFinding {
+    const view = new DataView(identity.buffer, identity.byteOffset, identityBytes);
+    const a = view.getUint32(0, true);
+    const b = view.getUint32(4, true);
+    const c = view.getUint32(8, true);
+    const d = view.getUint32(12, true);
+    if (this.size === this.#capacity) this.#grow();
+    let finding: DedupeFinding = "new";
+    let slot = this.#slotOf(a);
+    for (; ; slot = this.#after(slot)) {
+      const place = this.#slots[slot] ?? empty;
+      if (place === empty) break;
+      const word = place * wordsPerEntry;
+      if (this.#words[word] !== a || this.#words[word + 1] !== b) continue;
+      if ((this.#arrivedUs[place] ?? 0) <= arrivedAtUs - this.#windowUs) continue;
+      if (this.#words[word + 2] === c && this.#words[word + 3] === d) return "duplicate";
+      finding = "idConflict";
+    }
+    const place = this.#next & (this.#capacity - 1);
+    this.#words.set([a, b, c, d], place * wordsPerEntry);
+    this.#arrivedUs[place] = arrivedAtUs;
+    this.#slots[slot] = place;
+    this.#next++;
+    return finding;
+  }
+
+  /** Forget the newest entries, from `sequence` on: the commit that would have kept them failed. */
+  rollback(sequence: number): void {
+    while (this.#next > sequence) {
+      this.#next--;
+      this.#unlink(this.#next & (this.#capacity - 1));
+    }
+  }
+
+  /** Forget the oldest entries that left the window or are too many. */
+  evict(nowUs: number): void {
+    const before = nowUs - this.#windowUs;
+    while (this.size > 0) {
+      const place = this.#first & (this.#capacity - 1);
+      if (this.size <= this.#entriesMax && (this.#arrivedUs[place] ?? 0) > before) return;
+      this.#unlink(place);
+      this.#first++;
+    }
+  }
+
+  /** The identities from `sequence` on, one after another. */
+  packFrom(sequence: number): Uint8Array {
+    const packed = new Uint32Array((this.#next - sequence) * wordsPerEntry);
+    for (let at = sequence; at < this.#next; at++) {
+      const word = (at & (this.#capacity - 1)) * wordsPerEntry;
+      packed.set(this.#words.subarray(word, word + wordsPerEntry), (at - sequence) * wordsPerEntry);
+    }
+    return new Uint8Array(packed.buffer);
+  }
+
+  #slotOf(hash: number): number {
+    return hash & (this.#slots.length - 1);
+  }
+
+  #after(slot: number): number {
+    return (slot + 1) & (this.#slots.length - 1);
+  }
+
+  /** Take a place out of the table, moving later entries of its run back so that no gap ends a search early. */
+  #unlink(place: number): void {
+    const slots = this.#slots;
+    let hole = this.#slotOf(this.#words[place * wordsPerEntry] ?? 0);
+    while (slots[hole] !== place) hole = this.#after(hole);
+    for (let slot = this.#after(hole); ; slot = this.#after(slot)) {
+      const moved = slots[slot] ?? empty;
+      if (moved === empty) break;
+      const home = this.#slotOf(this.#words[moved * wordsPerEntry] ?? 0);
+      const distance = (slot - home) & (slots.length - 1);
+      if (distance < ((slot - hole) & (slots.length - 1))) continue;
+      slots[hole] = moved;
+      hole = slot;
+    }
+    slots[hole] = empty;
+  }
+
+  #grow(): void {
+    const { words, arrivedUs, capacity } = {
+      words: this.#words,
+      arrivedUs: this.#arrivedUs,
+      capacity: this.#capacity,
+    };
+    this.#capacity = capacity * 2;
+    this.#words = new Uint32Array(this.#capacity * wordsPerEntry);
+    this.#arrivedUs = new Float64Array(this.#capacity);
+    this.#slots = new Int32Array(this.#capacity * 2).fill(empty);
+    for (let sequence = this.#first; sequence < this.#next; sequence++) {
+      const from = sequence & (capacity - 1);
+      const to = sequence & (this.#capacity - 1);
+      this.#words.set(words.subarray(from * wordsPerEntry, (from + 1) * wordsPerEntry), to * wordsPerEntry);
+      this.#arrivedUs[to] = arrivedUs[from] ?? 0;
+      let slot = this.#slotOf(this.#words[to * wordsPerEntry] ?? 0);
+      while (this.#slots[slot] !== empty) slot = this.#after(slot);
+      this.#slots[slot] = to;
+    }
+  }
+}

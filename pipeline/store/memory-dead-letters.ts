@@ -1,0 +1,49 @@
+import type { MqttMessage } from "../message.ts";
+import type { DeadLetter, DeadLetterStore } from "./batch-store.ts";
+
+/** Dead letters in memory, in a quota of their own: the oldest are discarded and counted. */
+export function createDeadLetters(options: { bytesMax: number; bytesOf: (message: MqttMessage) => number }) {
+  const letters = new Map<number, DeadLetter>();
+  let lastId = 0;
+  let bytes = 0;
+  let discarded = 0;
+
+  function remove(id: number): boolean {
+    const letter = letters.get(id);
+    if (!letter) return false;
+    bytes -= options.bytesOf(letter.message);
+    return letters.delete(id);
+  }
+
+  return {
+    get kept() {
+      return letters.size;
+    },
+    get discarded() {
+      return discarded;
+    },
+    add(letter: Omit<DeadLetter, "id">) {
+      lastId += 1;
+      letters.set(lastId, { ...letter, id: lastId });
+      bytes += options.bytesOf(letter.message);
+      for (const id of letters.keys()) {
+        if (bytes <= options.bytesMax) return;
+        remove(id);
+        discarded += 1;
+      }
+    },
+    list({ afterId, limit, source, reason }: Parameters<DeadLetterStore["list"]>[0]): DeadLetter[] {
+      const found = [];
+      for (const letter of letters.values()) {
+        if (found.length === limit) break;
+        if (letter.id <= afterId) continue;
+        if (source !== undefined && letter.message.source !== source) continue;
+        if (reason !== undefined && letter.reason !== reason) continue;
+        found.push(letter);
+      }
+      return found;
+    },
+    get: (id: number) => letters.get(id),
+    delete: remove,
+  };
+}

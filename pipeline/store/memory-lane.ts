@@ -1,0 +1,156 @@
+import type { LaneName } from "../message.ts";
+import type {
+  Backlog,
+  Batch,
+  Lane,
+  LaneLedger,
+  OpenBatch,
+  Settlement,
+  StoredMessage,
+} from "./batch-store.ts";
+
+/** A message and how many lanes still owe it. */
+export interface Row {
+  message: StoredMessage;
+  bytes: number;
+  owedBy: number;
+}
+
+/** What the store does for a lane. */
+export interface LaneOwner {
+  lastId(): number;
+  /** The lane has settled these rows. */
+  release(rows: readonly Row[]): void;
+  bury(row: Row, lane: LaneName, settlement: Settlement & { kind: "dead" }): void;
+}
+
+/** One lane of the store in memory: the rows that it owes, in order, and its counters. */
+export class MemoryLane implements Lane {
+  readonly name: LaneName;
+  readonly mask: number;
+  readonly #owner: LaneOwner;
+  #queue: Row[] = [];
+  #cursor = 0;
+  #open: OpenBatch | undefined;
+  #unansweredLastId = 0;
+  #state: Uint8Array[] = [];
+  readonly #counts = {
+    owed: 0,
+    delivered: 0,
+    expired: 0,
+    deadLettered: 0,
+    exportedItems: 0,
+    rejectedItems: 0,
+  };
+
+  constructor(name: LaneName, mask: number, owner: LaneOwner) {
+    this.name = name;
+    this.mask = mask;
+    this.#owner = owner;
+  }
+
+  owe(row: Row) {
+    this.#queue.push(row);
+    this.#counts.owed += 1;
+    row.owedBy += 1;
+  }
+
+  ledger(): LaneLedger {
+    return {
+      name: this.name,
+      ...this.#counts,
+      pending: this.#queue.length,
+      oldestArrivedAtUs: this.#queue[0]?.message.arrivedAtUs,
+    };
+  }
+
+  async position() {
+    return {
+      cursor: this.#cursor,
+      open: this.#open && { ...this.#open },
+      unansweredLastId: this.#unansweredLastId,
+    };
+  }
+
+  async backlog(): Promise<Backlog> {
+    const { pending: messages, oldestArrivedAtUs } = this.ledger();
+    return { messages, oldestArrivedAtUs, lastId: this.#owner.lastId() };
+  }
+
+  async read(afterId: number, rowsMax: number): Promise<StoredMessage[]> {
+    const start = this.#countUpTo(Math.max(afterId, this.#cursor));
+    return this.#queue.slice(start, start + rowsMax).map(({ message }) => message);
+  }
+
+  async state(): Promise<Uint8Array[]> {
+    return [...this.#state];
+  }
+
+  async seal(batch: Batch): Promise<void> {
+    this.#checkSealable(batch, this.#cursor);
+    if (this.#open) {
+      throw new Error(`Cannot seal ${rangeText(batch)}: batch ${rangeText(this.#open)} is open`);
+    }
+    this.#open = { ...batch, notBeforeUs: batch.sealedAtUs };
+  }
+
+  async settle(settlement: Settlement, next?: Batch): Promise<void> {
+    const open = this.#openBatch("settle");
+    if (next) this.#checkSealable(next, settlement.kind === "unsealed" ? this.#cursor : open.lastId);
+    const rows = settlement.kind === "unsealed" ? [] : this.#queue.slice(0, this.#countUpTo(open.lastId));
+    if (settlement.kind === "dead") {
+      const row = rows.find(({ message }) => message.id === settlement.messageId);
+      if (!row) throw new Error(`Cannot bury message ${settlement.messageId}: not in ${rangeText(open)}`);
+      this.#owner.bury(row, this.name, settlement);
+      this.#counts.deadLettered += 1;
+    }
+    this.#open = next && { ...next, notBeforeUs: next.sealedAtUs };
+    if (settlement.kind === "unsealed") return;
+
+    this.#queue.splice(0, rows.length);
+    this.#cursor = open.lastId;
+    this.#counts.expired += settlement.expired;
+    if (settlement.kind === "delivered") {
+      this.#counts.delivered += settlement.messages;
+      this.#counts.exportedItems += settlement.items;
+      this.#counts.rejectedItems += settlement.rejectedItems;
+    }
+    this.#owner.release(rows);
+    if (settlement.state?.kind === "replace") this.#state = [];
+    if (settlement.state) this.#state.push(settlement.state.bytes.slice());
+  }
+
+  async postpone({ notBeforeUs, unanswered }: { notBeforeUs: number; unanswered: boolean }): Promise<void> {
+    const open = this.#openBatch("postpone");
+    open.notBeforeUs = notBeforeUs;
+    if (unanswered) this.#unansweredLastId = Math.max(this.#unansweredLastId, open.lastId);
+  }
+
+  #openBatch(what: string): OpenBatch {
+    if (!this.#open) throw new Error(`Cannot ${what} a batch: none is open`);
+    return this.#open;
+  }
+
+  #checkSealable(batch: Batch, cursor: number) {
+    if (batch.firstId <= cursor || batch.lastId < batch.firstId) {
+      throw new Error(`Cannot seal ${rangeText(batch)}: wanted a range of ids after ${cursor}`);
+    }
+  }
+
+  /** How many rows of the queue have ids up to `id`. */
+  #countUpTo(id: number): number {
+    let low = 0;
+    let high = this.#queue.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const row = this.#queue[middle];
+      if (row && row.message.id <= id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function rangeText({ firstId, lastId }: Batch): string {
+  return `${firstId}–${lastId}`;
+}

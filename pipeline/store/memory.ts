@@ -1,0 +1,210 @@
+import { systemClock } from "../clock.ts";
+import { StoreFullError } from "../errors.ts";
+import { type LaneName, laneKey, type MqttMessage } from "../message.ts";
+import type {
+  AppendResult,
+  Arrival,
+  BatchStore,
+  DeadLetterReason,
+  Ledger,
+  SourceLedger,
+  StoreOptions,
+} from "./batch-store.ts";
+import { type DedupeFinding, DedupeTable } from "./dedupe.ts";
+import { createDeadLetters } from "./memory-dead-letters.ts";
+import { MemoryLane, type Row } from "./memory-lane.ts";
+
+/** What a message costs beside its payload and texts: objects, queue entries, properties. */
+const rowBytes = 256;
+
+/**
+ * The store for hosts without a disk, and the model that the others are compared with. Nothing of it survives
+ * the process, so it may only stand behind a gateway that acknowledges what was delivered.
+ *
+ * Units: `bytesMax` counts payloads, texts and a flat amount for each message.
+ */
+export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore {
+  let lastId = 0;
+  let bytes = 0;
+  const sources: Record<string, SourceLedger> = {};
+  const died = new Map<string, Ledger["deadLettered"][number]>();
+  const dedupe = new DedupeTable(options.dedupe);
+  const graves = createDeadLetters({ bytesMax: options.deadLetterBytesMax, bytesOf: messageBytes });
+
+  const lanes = options.lanes.map(
+    (name, index) =>
+      new MemoryLane(name, 2 ** index, {
+        lastId: () => lastId,
+        release(rows) {
+          for (const row of rows) {
+            row.owedBy -= 1;
+            if (row.owedBy === 0) bytes -= row.bytes;
+          }
+        },
+        bury({ message }, lane, { reason, path = "", detail, possiblyDelivered }) {
+          const { id: _, arrivedAtUs, expiresAtUs: __, ...rest } = message;
+          graves.add({
+            message: rest,
+            arrivedAtUs,
+            diedAtUs: systemClock.nowUs(),
+            reason,
+            path,
+            detail,
+            lane,
+            possiblyDelivered,
+          });
+          countDead("delivery", reason);
+        },
+      }),
+  );
+
+  function countDead(stage: "arrival" | "delivery", reason: DeadLetterReason) {
+    const key = `${stage}/${reason}`;
+    const entry = died.get(key) ?? { stage, reason, count: 0 };
+    entry.count += 1;
+    died.set(key, entry);
+  }
+
+  function sourceLedger(source: string): SourceLedger {
+    sources[source] ??= {
+      received: 0,
+      accepted: 0,
+      duplicates: 0,
+      idConflicts: 0,
+      expired: 0,
+      filtered: 0,
+      deadLettered: 0,
+      lastReceivedAtUs: undefined,
+    };
+    return sources[source];
+  }
+
+  function lanesOf(mask: number): MemoryLane[] {
+    // Masks have up to 48 bits, which the bit operators would cut to 32.
+    return lanes.filter((lane) => Math.floor(mask / lane.mask) % 2 === 1);
+  }
+
+  function checkRoom(addedBytes: number, what: string) {
+    if (addedBytes > 0 && bytes + addedBytes > options.bytesMax) {
+      throw new StoreFullError(
+        `Cannot append ${what}: ${bytes} bytes stored and ${addedBytes} more, limit is ${options.bytesMax}`,
+      );
+    }
+  }
+
+  function store(
+    message: MqttMessage,
+    {
+      lanes: mask,
+      arrivedAtUs,
+      expiresAtUs,
+    }: { lanes: number; arrivedAtUs: number; expiresAtUs?: number | undefined },
+  ) {
+    lastId += 1;
+    const stored = { ...message, payload: message.payload.slice(), id: lastId, arrivedAtUs, expiresAtUs };
+    const row: Row = { message: stored, bytes: messageBytes(message), owedBy: 0 };
+    for (const lane of lanesOf(mask)) lane.owe(row);
+    if (row.owedBy > 0) bytes += row.bytes;
+  }
+
+  /** Expiry comes first, then repeats, then the other verdicts. */
+  function findRepeat({ identity, verdict, arrivedAtUs }: Arrival): DedupeFinding {
+    if (!identity || !dedupe.enabled || verdict.kind === "expired") return "new";
+    return dedupe.add(identity, arrivedAtUs);
+  }
+
+  async function append(arrivals: readonly Arrival[]): Promise<AppendResult> {
+    const firstSequence = dedupe.nextSequence;
+    const judged = arrivals.map((arrival) => ({ arrival, repeat: findRepeat(arrival) }));
+    let addedBytes = 0;
+    for (const { arrival, repeat } of judged) {
+      const { verdict, message } = arrival;
+      const isStored =
+        repeat !== "duplicate" && verdict.kind === "accepted" && lanesOf(verdict.lanes).length > 0;
+      if (isStored) addedBytes += messageBytes(message);
+    }
+    try {
+      checkRoom(addedBytes, `${arrivals.length} messages`);
+    } catch (error) {
+      dedupe.rollback(firstSequence);
+      throw error;
+    }
+
+    const result: AppendResult = { accepted: 0, duplicates: 0, expired: 0, filtered: 0, deadLettered: 0 };
+    for (const { arrival, repeat } of judged) {
+      const { message, arrivedAtUs, verdict } = arrival;
+      const counts = sourceLedger(message.source);
+      counts.received += 1;
+      counts.lastReceivedAtUs = arrivedAtUs;
+      if (repeat === "idConflict") counts.idConflicts += 1;
+      const kind = repeat === "duplicate" ? "duplicates" : verdict.kind;
+      counts[kind] += 1;
+      result[kind] += 1;
+      if (repeat === "duplicate") continue;
+      if (verdict.kind === "accepted") store(message, { ...verdict, arrivedAtUs });
+      if (verdict.kind === "deadLettered") {
+        const { reason, path, detail } = verdict;
+        graves.add({
+          message: { ...message, payload: message.payload.slice() },
+          arrivedAtUs,
+          diedAtUs: arrivedAtUs,
+          reason,
+          path,
+          detail,
+          lane: undefined,
+          possiblyDelivered: false,
+        });
+        countDead("arrival", reason);
+      }
+    }
+    const newest = arrivals.at(-1);
+    if (newest) dedupe.evict(newest.arrivedAtUs);
+    options.onCommit?.({ durationMs: 0, messages: arrivals.length });
+    return result;
+  }
+
+  return {
+    instanceId: crypto.randomUUID(),
+    notices: [],
+    append,
+    lane(name: LaneName) {
+      const lane = lanes.find((lane) => laneKey(lane.name) === laneKey(name));
+      if (!lane) throw new Error(`Cannot use lane ${laneKey(name)}: the store was opened without it`);
+      return lane;
+    },
+    deadLetters: {
+      list: async (filter) => graves.list(filter),
+      get: async (id) => graves.get(id),
+      delete: async (id) => graves.delete(id),
+      async replay(id, verdict) {
+        const letter = graves.get(id);
+        if (!letter) return false;
+        if (lanesOf(verdict.lanes).length > 0) checkRoom(messageBytes(letter.message), "a replayed message");
+        if (letter.lane === undefined) {
+          const counts = sourceLedger(letter.message.source);
+          counts.received += 1;
+          counts.accepted += 1;
+        }
+        store(letter.message, { ...verdict, arrivedAtUs: letter.arrivedAtUs });
+        return graves.delete(id);
+      },
+    },
+    async ledger() {
+      return {
+        sources: structuredClone(sources),
+        lanes: lanes.map((lane) => lane.ledger()),
+        deadLettered: [...died.values()].map((entry) => ({ ...entry })),
+        deadLetters: { kept: graves.kept, discarded: graves.discarded },
+        store: { bytes, bytesMax: options.bytesMax },
+      };
+    },
+    async close() {},
+  };
+}
+
+function messageBytes(message: MqttMessage): number {
+  const { source, topic, payload, clientId = "", messageId = "", contentType = "", userProperties } = message;
+  const properties = userProperties.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  const texts = source.length + topic.length + clientId.length + messageId.length + contentType.length;
+  return rowBytes + payload.byteLength + texts + properties;
+}

@@ -1,0 +1,116 @@
+import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync } from "node:fs";
+import { dirname } from "node:path";
+import { StoreLockedError } from "../../errors.ts";
+import { applicationId, migrate, refuseNewer } from "../migrations.ts";
+import { Database, isFull, isIoError, isLocked } from "./driver.ts";
+import { pageBytes, removeReserve, type SpaceShares } from "./space.ts";
+
+/** `PRAGMA synchronous` reads back as a number. Source: SQLite, "PRAGMA synchronous". */
+const synchronousFull = 2;
+const cacheKib = 16_000;
+
+/**
+ * Hold the store for this process, with a lock of SQLite's on a file beside it. The operating system drops it with
+ * the process, however that ends. A lock on the database itself would shut out our own read-only connections.
+ *
+ * Errors: StoreLockedError when another process holds it.
+ */
+export function lockStore(path: string): Database {
+  mkdirSync(dirname(path), { recursive: true });
+  const lock = new Database(`${path}.lock`, { busyTimeoutMs: 0 });
+  try {
+    // Nothing is ever written through this connection, so that it works on a full disk too.
+    lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (!isLocked(error)) throw error;
+    throw new StoreLockedError(`Cannot open store ${path}: another process has it open`, { cause: error });
+  }
+}
+
+/**
+ * Open the database for writing, with its schema brought up to date.
+ *
+ * Errors: StoreVersionError when a newer version wrote it; the file is as it was then.
+ */
+export function openWriter(path: string, shares: SpaceShares): Database {
+  try {
+    return openOnce(path, shares);
+  } catch (error) {
+    // On a full disk even the WAL's index cannot be made: the reserve makes room for it.
+    if (!isFull(error) && !isIoError(error)) throw error;
+    removeReserve(path);
+    return openOnce(path, shares);
+  }
+}
+
+/** A connection that only reads, for another thread of the process that has the store open. */
+export function openReader(path: string): Database {
+  const db = new Database(path, { readOnly: true });
+  db.exec(`PRAGMA cache_size = -${cacheKib}`);
+  return db;
+}
+
+function openOnce(path: string, shares: SpaceShares): Database {
+  checkHeader(path);
+  const db = new Database(path);
+  try {
+    refuseNewer(Number(db.pragma("user_version")));
+    db.exec(`PRAGMA page_size = ${pageBytes}`);
+    set(db, "journal_mode", "WAL", "wal");
+    set(db, "synchronous", "FULL", synchronousFull);
+    db.exec(`
+      PRAGMA wal_autocheckpoint = ${shares.walPages};
+      PRAGMA journal_size_limit = ${shares.walBytes};
+      PRAGMA cache_size = -${cacheKib};
+    `);
+    migrate(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Durability is a promise: a setting that does not stick is no store. */
+function set(db: Database, name: string, value: string, wanted: string | number): void {
+  db.exec(`PRAGMA ${name} = ${value}`);
+  const met = db.pragma(name);
+  if (met !== wanted) {
+    throw new Error(
+      `Cannot open store: ${name} is ${met} after it was set, wanted ${wanted}; is it on a local disk?`,
+    );
+  }
+}
+
+/**
+ * What the first page says, read without SQLite, which would already write beside a file that is not ours.
+ * Source: SQLite, "Database File Format", 1.3 The Database Header.
+ */
+function checkHeader(path: string): void {
+  if (!existsSync(path)) return;
+  const header = Buffer.alloc(100);
+  const file = openSync(path, "r");
+  try {
+    if (readSync(file, header) < header.length) return;
+  } finally {
+    closeSync(file);
+  }
+  if (header.toString("latin1", 0, 15) !== "SQLite format 3") return;
+  const application = header.readUInt32BE(68);
+  if (application !== applicationId && application !== 0) {
+    throw new Error(`Cannot open store ${path}: it is a database of another application`);
+  }
+  refuseNewer(header.readUInt32BE(60));
+}
+
+/** Give a damaged database a new name, together with its WAL, and say which. It is never deleted. */
+export function setAside(path: string): string {
+  const stamp = new Date().toISOString().replace(/[:.]/g, "-");
+  const name = `${path}.damaged-${stamp}`;
+  for (const suffix of ["", "-wal", "-shm"]) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, name + suffix);
+  }
+  return name;
+}

@@ -1,0 +1,56 @@
+import type { MqttMessage, UserProperty } from "../../message.ts";
+
+/** What of a message has no column of its own. */
+type Properties = Omit<MqttMessage, "source" | "topic" | "payload">;
+
+type Packed = [
+  qos?: 0 | 1 | 2 | null | undefined,
+  retain?: 0 | 1 | null | undefined,
+  dup?: 0 | 1 | null | undefined,
+  clientId?: string | null | undefined,
+  messageId?: string | null | undefined,
+  publishedAtUs?: number | null | undefined,
+  messageExpiryIntervalSeconds?: number | null | undefined,
+  contentType?: string | null | undefined,
+  userProperties?: readonly UserProperty[] | null | undefined,
+];
+
+/** Pack as a JSON array by position, without what follows the last one that is there; null: nothing is there. */
+export function packProperties(message: Properties): string | null {
+  const packed: Packed = [
+    message.qos,
+    bit(message.retain),
+    bit(message.dup),
+    message.clientId,
+    message.messageId,
+    message.publishedAtUs,
+    message.messageExpiryIntervalSeconds,
+    message.contentType,
+    message.userProperties.length === 0 ? undefined : message.userProperties,
+  ];
+  while (packed.length > 0 && packed[packed.length - 1] === undefined) packed.pop();
+  return packed.length === 0 ? null : JSON.stringify(packed);
+}
+
+export function unpackProperties(text: string | null): Properties {
+  const packed: Packed = text === null ? [] : JSON.parse(text);
+  return {
+    qos: packed[0] ?? undefined,
+    retain: flag(packed[1]),
+    dup: flag(packed[2]),
+    clientId: packed[3] ?? undefined,
+    messageId: packed[4] ?? undefined,
+    publishedAtUs: packed[5] ?? undefined,
+    messageExpiryIntervalSeconds: packed[6] ?? undefined,
+    contentType: packed[7] ?? undefined,
+    userProperties: packed[8] ?? [],
+  };
+}
+
+function bit(value: boolean | undefined): 0 | 1 | undefined {
+  return value === undefined ? undefined : value ? 1 : 0;
+}
+
+function flag(value: 0 | 1 | null | undefined): boolean | undefined {
+  return value === undefined || value === null ? undefined : value === 1;
+}

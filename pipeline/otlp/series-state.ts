@@ -1,0 +1,207 @@
+import type { StateChange } from "../store/batch-store.ts";
+import { utf8Size, varintSize, WireWriter } from "./wire.ts";
+
+/**
+ * The running series of one lane, as of its last settled batch.
+ *
+ * In memory: a map from the key of a series to its place in one array of 64-bit words, because an object a series
+ * would take ten times the room.
+ *
+ *     word 0   fingerprint (32 bits) | number of values, flag (32 bits)
+ *     word 1   start, nanoseconds
+ *     word 2   time of the last point, nanoseconds
+ *     word 3…  values
+ *
+ * Saved: frames, one a settled batch, in the order of the batches; the last record of a series counts.
+ *
+ *     frame    version (1 byte) | bytes of the records (fixed32) | records
+ *     record   bytes of the key (varint) | key (UTF-8) | the words, little-endian
+ */
+export interface SeriesRecord {
+  /** Of the settings that the running sequence belongs to; `endedFingerprint` when there is none. */
+  fingerprint: number;
+  /** One bit of the aggregate's own. */
+  flag: boolean;
+  startUnixNano: bigint;
+  timeUnixNano: bigint;
+  /** The aggregate's own: integers, or the bits of doubles. */
+  values: BigInt64Array<ArrayBuffer>;
+}
+
+/** Fingerprint of a series whose next point begins a new sequence. */
+export const endedFingerprint = 0;
+
+const version = 1;
+const frameHeadSize = 5;
+const headWords = 3;
+/** Superseded records are tolerated in the saved state up to this many bytes, or the size of the live ones. */
+const supersededBytesMin = 8 * 1024 * 1024;
+
+export class SeriesState {
+  readonly #offsets = new Map<string, number>();
+  #words = new BigInt64Array(headWords * 64);
+  #halves = new Uint32Array(this.#words.buffer);
+  #wordsUsed = 0;
+  /** Bytes of one record for each series. */
+  #liveBytes = 0;
+  /** Bytes that the store holds. */
+  #savedBytes = 0;
+
+  get size(): number {
+    return this.#offsets.size;
+  }
+
+  has(key: string): boolean {
+    return this.#offsets.has(key);
+  }
+
+  get(key: string): SeriesRecord | undefined {
+    const offset = this.#offsets.get(key);
+    if (offset === undefined) return undefined;
+    const values = offset + headWords;
+    return {
+      fingerprint: this.#half(2 * offset),
+      flag: (this.#half(2 * offset + 1) & 1) === 1,
+      startUnixNano: this.#word(offset + 1),
+      timeUnixNano: this.#word(offset + 2),
+      values: this.#words.slice(values, values + this.#valueCount(offset)),
+    };
+  }
+
+  /** Take changed series over. Gives what to save; undefined when there are none. */
+  update(changes: ReadonlyMap<string, SeriesRecord>): StateChange | undefined {
+    if (changes.size === 0) return undefined;
+    for (const [key, record] of changes) this.#set(key, record);
+    const appended = this.#encode(changes.keys());
+    const superseded = this.#savedBytes + appended.length - this.#liveBytes;
+    if (superseded <= Math.max(supersededBytesMin, this.#liveBytes)) {
+      this.#savedBytes += appended.length;
+      return { kind: "append", bytes: appended };
+    }
+    const bytes = this.#encode(this.#offsets.keys());
+    this.#savedBytes = bytes.length;
+    return { kind: "replace", bytes };
+  }
+
+  /**
+   * Read saved state behind what is there.
+   *
+   * Errors: Error when a chunk was written by another version or is cut short.
+   */
+  load(chunk: Uint8Array): void {
+    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    let at = 0;
+    while (at < chunk.length) {
+      if (chunk[at] !== version) {
+        throw new Error(`Cannot load series state: met version ${chunk[at]}, wanted ${version}`);
+      }
+      const begin = at + frameHeadSize;
+      const end = begin <= chunk.length ? begin + view.getUint32(at + 1, true) : begin;
+      if (end > chunk.length) {
+        throw new Error(`Cannot load series state: met ${chunk.length - at} bytes, wanted ${end - at}`);
+      }
+      this.#loadRecords(view, begin, end);
+      at = end;
+    }
+    this.#savedBytes += chunk.length;
+  }
+
+  #loadRecords(view: DataView, begin: number, end: number): void {
+    const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    let at = begin;
+    const advance = (size: number) => {
+      const from = at;
+      at += size;
+      if (at > end)
+        throw new Error(`Cannot load series state: a record ends at byte ${at}, its frame at ${end}`);
+      return from;
+    };
+    while (at < end) {
+      let keySize = 0;
+      for (let shift = 0, more = true; more; shift += 7) {
+        const byte = view.getUint8(advance(1));
+        keySize += (byte & 0x7f) * 2 ** shift;
+        more = byte > 0x7f;
+      }
+      const keyAt = advance(keySize);
+      const key = utf8.decode(new Uint8Array(view.buffer, view.byteOffset + keyAt, keySize));
+      const headAt = advance(8 * headWords);
+      const valuesAndFlag = view.getUint32(headAt + 4, true);
+      const valueCount = valuesAndFlag >>> 1;
+      const valuesAt = advance(8 * valueCount);
+      this.#set(key, {
+        fingerprint: view.getUint32(headAt, true),
+        flag: (valuesAndFlag & 1) === 1,
+        startUnixNano: view.getBigInt64(headAt + 8, true),
+        timeUnixNano: view.getBigInt64(headAt + 16, true),
+        values: BigInt64Array.from({ length: valueCount }, (_, i) =>
+          view.getBigInt64(valuesAt + 8 * i, true),
+        ),
+      });
+    }
+  }
+
+  #set(key: string, record: SeriesRecord): void {
+    const count = record.values.length;
+    let offset = this.#offsets.get(key);
+    if (offset === undefined || this.#valueCount(offset) !== count) {
+      if (offset !== undefined) this.#liveBytes -= this.#recordSize(key, offset);
+      offset = this.#allocate(headWords + count);
+      this.#halves[2 * offset + 1] = 2 * count;
+      this.#liveBytes += this.#recordSize(key, offset);
+      this.#offsets.set(key, offset);
+    }
+    this.#halves[2 * offset] = record.fingerprint;
+    this.#halves[2 * offset + 1] = 2 * count + (record.flag ? 1 : 0);
+    this.#words[offset + 1] = record.startUnixNano;
+    this.#words[offset + 2] = record.timeUnixNano;
+    this.#words.set(record.values, offset + headWords);
+  }
+
+  #allocate(words: number): number {
+    const offset = this.#wordsUsed;
+    this.#wordsUsed += words;
+    if (this.#wordsUsed > this.#words.length) {
+      const grown = new BigInt64Array(Math.max(this.#wordsUsed, Math.ceil(1.5 * this.#words.length)));
+      grown.set(this.#words);
+      this.#words = grown;
+      this.#halves = new Uint32Array(grown.buffer);
+    }
+    return offset;
+  }
+
+  #encode(keys: Iterable<string>): Uint8Array {
+    const entries = Array.from(keys, (key) => ({ key, offset: this.#offsets.get(key) ?? 0 }));
+    const size = entries.reduce((sum, { key, offset }) => sum + this.#recordSize(key, offset), 0);
+    const writer = new WireWriter(frameHeadSize + size);
+    writer.byte(version);
+    writer.fixed32(size);
+    for (const { key, offset } of entries) {
+      const keySize = utf8Size(key);
+      writer.varint(keySize);
+      writer.utf8(key, keySize);
+      writer.fixed32(this.#half(2 * offset));
+      writer.fixed32(this.#half(2 * offset + 1));
+      const end = offset + headWords + this.#valueCount(offset);
+      for (let at = offset + 1; at < end; at += 1) writer.fixed64(this.#word(at));
+    }
+    return writer.written;
+  }
+
+  #recordSize(key: string, offset: number): number {
+    const keySize = utf8Size(key);
+    return varintSize(keySize) + keySize + 8 * (headWords + this.#valueCount(offset));
+  }
+
+  #valueCount(offset: number): number {
+    return this.#half(2 * offset + 1) >>> 1;
+  }
+
+  #word(at: number): bigint {
+    return this.#words[at] ?? 0n;
+  }
+
+  #half(at: number): number {
+    return this.#halves[at] ?? 0;
+  }
+}

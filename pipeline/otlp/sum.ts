@@ -1,0 +1,93 @@
+import type { Aggregate, Reading, Undo } from "./aggregate.ts";
+import type { SeriesRecord } from "./series-state.ts";
+import { fixed64FieldSize, tag, type WireWriter } from "./wire.ts";
+
+/** Field numbers of NumberDataPoint. Source: OTLP, metrics.proto. */
+const asDoubleTag = tag(4, 1);
+const asIntTag = tag(6, 1);
+const attributesField = 7;
+
+const int64Max = 2n ** 63n - 1n;
+const int64Min = -(2n ** 63n);
+
+/**
+ * A sum: exact within int64 as long as all its readings are integers, a double from the first float on. Integer and
+ * double values are one series, because the type of the value does not identify a metric.
+ *
+ * Source: OpenTelemetry, "Metrics Data Model", Sums.
+ */
+export class Sum implements Aggregate<Sum> {
+  readonly pointSize = fixed64FieldSize;
+  #value: number | bigint = 0;
+  #isDouble = false;
+
+  static restore({ flag, values }: SeriesRecord): Sum {
+    const sum = new Sum();
+    sum.#isDouble = flag;
+    const [bits = 0n] = values;
+    sum.#value = flag ? (new Float64Array(values.buffer)[0] ?? 0) : narrowed(bits);
+    return sum;
+  }
+
+  record({ value, isDouble }: Reading): Undo | undefined {
+    const before = this.#value;
+    const wasDouble = this.#isDouble;
+    if (!this.#add(value, isDouble)) return undefined;
+    return () => {
+      this.#value = before;
+      this.#isDouble = wasDouble;
+    };
+  }
+
+  follow(): undefined {}
+
+  merge(other: Sum): boolean {
+    return this.#add(other.#value, other.#isDouble);
+  }
+
+  write(writer: WireWriter, writeAttributes: (fieldNumber: number) => void): void {
+    if (this.#isDouble) {
+      writer.byte(asDoubleTag);
+      writer.double(Number(this.#value));
+    } else {
+      writer.byte(asIntTag);
+      writer.integer64(this.#value);
+    }
+    writeAttributes(attributesField);
+  }
+
+  save(): Pick<SeriesRecord, "flag" | "values"> {
+    const values = new BigInt64Array(1);
+    if (this.#isDouble) new Float64Array(values.buffer)[0] = Number(this.#value);
+    else values[0] = BigInt(this.#value);
+    return { flag: this.#isDouble, values };
+  }
+
+  #add(value: number | bigint, isDouble: boolean): boolean {
+    if (isDouble || this.#isDouble) {
+      const sum = Number(this.#value) + Number(value);
+      if (!Number.isFinite(sum)) return false;
+      this.#value = sum;
+      this.#isDouble = true;
+      return true;
+    }
+    const sum = exactSum(this.#value, value);
+    if (typeof sum === "bigint" && (sum > int64Max || sum < int64Min)) return false;
+    this.#value = sum;
+    return true;
+  }
+}
+
+function exactSum(a: number | bigint, b: number | bigint): number | bigint {
+  if (typeof a === "number" && typeof b === "number") {
+    const sum = a + b;
+    if (Number.isSafeInteger(sum)) return sum;
+  }
+  return BigInt(a) + BigInt(b);
+}
+
+/** As a number where that is exact, because numbers add up faster. */
+function narrowed(value: bigint): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}

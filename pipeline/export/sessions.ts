@@ -1,0 +1,127 @@
+import { type ClientHttp2Session, connect, constants, type SecureClientSessionOptions } from "node:http2";
+import type { GrpcTransportOptions } from "@connectrpc/connect-node";
+
+/** What connect-node wants of a session manager. */
+type ConnectSessionManager = NonNullable<GrpcTransportOptions["sessionManager"]>;
+
+/** One HTTP/2 connection at a time to one origin, opened when it is needed. */
+export interface Sessions extends ConnectSessionManager {
+  /** New requests open a new connection; those under way may finish on the old one for `drainMs`. */
+  rotate(drainMs: number): void;
+  /** Cut every connection, with what is under way on it. Later requests are refused. */
+  close(): Promise<void>;
+}
+
+/**
+ * Sessions of our own in place of connect-node's: a listener for errors stays on each connection for as long as it
+ * lives (without one, an error after a failed handshake ends the process on some runtimes), connecting has a limit
+ * of its own, and TLS options are read again at each connect.
+ *
+ * Errors: request() rejects with the cause when no connection comes about.
+ */
+export function createSessions(options: {
+  /** Scheme, host and port; anything after them is ignored. */
+  url: string;
+  connectTimeoutMs: number;
+  tlsOptions: () => SecureClientSessionOptions;
+}): Sessions {
+  const { origin, protocol } = new URL(options.url);
+  const live = new Set<ClientHttp2Session>();
+  let current: { session: ClientHttp2Session; ready: Promise<void> } | undefined;
+  let closed = false;
+
+  function open(): NonNullable<typeof current> {
+    const session = connect(origin, protocol === "https:" ? options.tlsOptions() : {});
+    live.add(session);
+    const forget = () => {
+      if (current?.session === session) current = undefined;
+    };
+    const ready = new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new ConnectTimeoutError(`no connection within ${options.connectTimeoutMs} ms`));
+        cut(session);
+      }, options.connectTimeoutMs);
+      session.once("connect", () => resolve());
+      session.on("error", (error) => {
+        forget();
+        reject(error);
+      });
+      session.once("close", () => {
+        clearTimeout(timer);
+        live.delete(session);
+        forget();
+        reject(new Error("the connection was closed before it was established"));
+      });
+      session.once("connect", () => clearTimeout(timer));
+    });
+    session.once("goaway", () => {
+      // The receiver is about to leave: it answers what it has, and takes nothing new. Should it not leave in the
+      // end, its half-closed connection must not keep the process alive.
+      forget();
+      session.unref();
+    });
+    return { session, ready };
+  }
+
+  return {
+    authority: origin,
+
+    async request(method, path, headers, requestOptions) {
+      if (closed) throw new Error("the exporter is closed");
+      if (current === undefined || current.session.closed || current.session.destroyed) current = open();
+      const { session, ready } = current;
+      await ready;
+      const stream = session.request({ ...headers, ":method": method, ":path": path }, requestOptions);
+      let answered = false;
+      stream.once("response", () => {
+        answered = true;
+      });
+      stream.on("error", () => {});
+      // A reset without an error code ends a stream silently, and the call would wait for its time limit.
+      stream.once("close", () => {
+        if (!answered) stream.emit("error", new Error("the stream was closed without an answer"));
+      });
+      return stream;
+    },
+
+    notifyResponseByteRead() {},
+
+    rotate(drainMs) {
+      const session = current?.session;
+      current = undefined;
+      if (session === undefined) return;
+      const timer = setTimeout(() => cut(session), drainMs);
+      session.once("close", () => clearTimeout(timer));
+      if (session.connecting) cut(session);
+      else session.close();
+    },
+
+    async close() {
+      closed = true;
+      current = undefined;
+      await Promise.all(
+        [...live].map(
+          (session) =>
+            new Promise<void>((resolve) => {
+              // One that is closing already waits for its peer, who may take any time.
+              if (session.closed) resolve();
+              session.once("close", () => resolve());
+              session.unref();
+              cut(session);
+            }),
+        ),
+      );
+    },
+  };
+}
+
+/** Without an error the streams would end silently, and their calls would wait for their time limit. */
+function cut(session: ClientHttp2Session): void {
+  session.destroy(new Error("the connection was given up"), constants.NGHTTP2_CANCEL);
+}
+
+/** No connection came about in time. */
+export class ConnectTimeoutError extends Error {
+  override readonly name = "ConnectTimeoutError";
+  readonly code = "ETIMEDOUT";
+}

@@ -1,0 +1,316 @@
+import { constants } from "node:http2";
+import { afterEach, describe, expect, it } from "vitest";
+import type { ExportOutcome } from "../../pipeline/export/exporter.ts";
+import { createGrpcExporter, type GrpcExporterOptions } from "../../pipeline/export/grpc.ts";
+import { startSink } from "../support/otlp-sink.ts";
+import { createCertificate } from "./certificate.ts";
+import { answer, envelope, type RawServer, startHttp1, startHttp2, startTcp } from "./raw-server.ts";
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+function exporterFor(url: string, options: Partial<GrpcExporterOptions> = {}) {
+  const exporter = createGrpcExporter({
+    url,
+    timeoutMs: 5000,
+    compression: "none",
+    headers: {},
+    userAgent: "test/1",
+    ...options,
+  });
+  closing.push(exporter.close);
+  return exporter;
+}
+
+async function until(starting: Promise<RawServer>): Promise<RawServer> {
+  const server = await starting;
+  closing.push(server.close);
+  return server;
+}
+
+async function exportTo(url: string, options: Partial<GrpcExporterOptions> = {}): Promise<ExportOutcome> {
+  return exporterFor(url, options).export("metrics", new Uint8Array(), {});
+}
+
+/** What every failure without the receiver's own status has in common, and a word of its reason. */
+function unanswered(reason: RegExp) {
+  return { kind: "retryable", answered: false, reason: expect.stringMatching(reason) };
+}
+
+const certificate = createCertificate({ dns: ["localhost"], ipv4: ["127.0.0.1"] });
+
+describe("export() without a connection", () => {
+  it("is retryable when the connection is refused", async () => {
+    const server = await startTcp(() => {});
+    await server.close();
+    expect(await exportTo(`http://127.0.0.1:${server.port}`)).toEqual(unanswered(/refused/));
+  });
+
+  it("is retryable when the host is unknown", async () => {
+    // Names below .invalid never resolve. Source: RFC 6761, 6.4.
+    expect(await exportTo("http://receiver.invalid:4317")).toEqual(unanswered(/host name|No connection/));
+  });
+
+  it("is retryable when plain text meets a TLS port", async () => {
+    const { port } = await until(startHttp2(() => {}, certificate));
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/check that the port speaks/));
+  });
+
+  it("is retryable when TLS meets a plain text port", async () => {
+    const sink = await startSink();
+    closing.push(sink.close);
+    const outcome = await exportTo(sink.url.replace("http:", "https:"));
+    expect(outcome).toEqual(unanswered(/does not speak TLS|check that the port speaks/));
+  });
+
+  it("is retryable when the peer speaks HTTP/1 only", async () => {
+    const { port } = await until(startHttp1());
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/check that the port speaks/));
+  });
+
+  it("is retryable when the peer accepts and closes, again and again", async () => {
+    const { port } = await until(startTcp((socket) => socket.end()));
+    const exporter = exporterFor(`http://127.0.0.1:${port}`);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const outcome = await exporter.export("metrics", new Uint8Array(), {});
+      expect(outcome).toMatchObject({ kind: "retryable", answered: false });
+    }
+  });
+
+  it("is retryable when the peer accepts and resets", async () => {
+    const { port } = await until(startTcp((socket) => socket.resetAndDestroy()));
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({ kind: "retryable", answered: false });
+  });
+
+  it("is retryable when no TLS handshake comes in time, and connects anew then", async () => {
+    const server = await until(startTcp(() => {}));
+    const exporter = exporterFor(`https://127.0.0.1:${server.port}`, { timeoutMs: 100 });
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const outcome = await exporter.export("metrics", new Uint8Array(), {});
+      expect(outcome).toEqual(unanswered(/No (answer|connection) came/));
+    }
+    expect(server.connections()).toBe(2);
+  });
+});
+
+describe("export() over TLS", () => {
+  it("is retryable when the receiver's certificate is not trusted", async () => {
+    const { port } = await until(startHttp2(() => {}, certificate));
+    expect(await exportTo(`https://localhost:${port}`)).toEqual(unanswered(/certificate is self-signed/));
+  });
+
+  it("is retryable when the receiver's certificate is for another host", async () => {
+    const foreign = createCertificate({ dns: ["elsewhere.example"], ipv4: [] });
+    const { port } = await until(startHttp2(() => {}, foreign));
+    const outcome = await exportTo(`https://127.0.0.1:${port}`, { tls: () => ({ ca: [foreign.cert] }) });
+    expect(outcome).toEqual(unanswered(/another host name/));
+  });
+
+  it("delivers to a receiver whose certificate is trusted, and reads the certificates at each connect", async () => {
+    const { port } = await until(
+      startHttp2((stream) => answer(stream, new Uint8Array(), { "grpc-status": "0" }), certificate),
+    );
+    let ca: string[] = [];
+    const exporter = exporterFor(`https://localhost:${port}`, { tls: () => ({ ca }) });
+    const attempt = () => exporter.export("metrics", new Uint8Array(), {});
+    expect(await attempt()).toMatchObject({ kind: "retryable" });
+    ca = [certificate.cert];
+    expect(await attempt()).toEqual({ kind: "accepted" });
+  });
+
+  it("is retryable when the certificates cannot be used", async () => {
+    const { port } = await until(startHttp2(() => {}, certificate));
+    const outcome = await exportTo(`https://localhost:${port}`, {
+      tls: () => ({ cert: "no PEM", key: "no PEM" }),
+    });
+    expect(outcome).toMatchObject({ kind: "retryable", answered: false });
+  });
+});
+
+describe("export() with an answer that is no receiver's", () => {
+  it.each([302, 404, 413, 500, 502])("is retryable for HTTP %i with a page", async (status) => {
+    const { port } = await until(
+      startHttp2((stream) => {
+        stream.respond({ ":status": status, "content-type": "text/html" });
+        stream.end("<html></html>");
+      }),
+    );
+    const outcome = await exportTo(`http://127.0.0.1:${port}`);
+    expect(outcome).toEqual(unanswered(new RegExp(`HTTP ${status}`)));
+  });
+
+  it("is retryable for HTTP 200 with a page", async () => {
+    const { port } = await until(
+      startHttp2((stream) => {
+        stream.respond({ ":status": 200, "content-type": "text/html" });
+        stream.end("<html></html>");
+      }),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/no gRPC receiver/));
+  });
+
+  it("waits as long as a proxy asks for", async () => {
+    const { port } = await until(
+      startHttp2((stream) => {
+        stream.respond({ ":status": 503, "retry-after": "7" }, { endStream: true });
+      }),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({
+      kind: "retryable",
+      retryDelayMs: 7000,
+    });
+  });
+
+  it("is retryable for an answer without a status", async () => {
+    const { port } = await until(
+      startHttp2((stream) => {
+        stream.respond({ ":status": 200, "content-type": "application/grpc" });
+        stream.end(envelope(new Uint8Array()));
+      }),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/missing status/));
+  });
+
+  it("is retryable for success without a message", async () => {
+    const { port } = await until(
+      startHttp2((stream) => {
+        stream.respond(
+          { ":status": 200, "content-type": "application/grpc", "grpc-status": "0" },
+          { endStream: true },
+        );
+      }),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({ kind: "retryable", answered: false });
+  });
+
+  it("is retryable for a message that cannot be decoded", async () => {
+    const { port } = await until(
+      startHttp2((stream) => answer(stream, Uint8Array.of(0x0a, 0xff), { "grpc-status": "0" })),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({ kind: "retryable", answered: false });
+  });
+
+  it.each(["%%%", "AAAA/w"])(
+    "is retryable for status details that cannot be decoded: %s",
+    async (details) => {
+      const { port } = await until(
+        startHttp2((stream) => {
+          stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+          stream.once("wantTrailers", () => {
+            stream.sendTrailers({ "grpc-status": "14", "grpc-status-details-bin": details });
+          });
+          stream.end();
+        }),
+      );
+      expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({
+        kind: "retryable",
+        answered: false,
+      });
+    },
+  );
+});
+
+describe("export() on a connection that is lost", () => {
+  it.each([
+    "NGHTTP2_NO_ERROR",
+    "NGHTTP2_PROTOCOL_ERROR",
+    "NGHTTP2_INTERNAL_ERROR",
+    "NGHTTP2_REFUSED_STREAM",
+    "NGHTTP2_CANCEL",
+    "NGHTTP2_ENHANCE_YOUR_CALM",
+    "NGHTTP2_INADEQUATE_SECURITY",
+    "NGHTTP2_HTTP_1_1_REQUIRED",
+  ] as const)("is retryable at once when the stream is reset with %s", async (code) => {
+    const { port } = await until(startHttp2((stream) => stream.close(constants[code])));
+    // At once: a call that only its time limit ended would say so.
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/without an answer/));
+  });
+
+  it.each(["NGHTTP2_NO_ERROR", "NGHTTP2_ENHANCE_YOUR_CALM"] as const)(
+    "is retryable when the peer leaves with GOAWAY %s, and connects anew then",
+    async (code) => {
+      let leaving = true;
+      const server = await until(
+        startHttp2((stream) => {
+          if (!leaving) return answer(stream, new Uint8Array(), { "grpc-status": "0" });
+          leaving = false;
+          const { session } = stream;
+          session?.goaway(constants[code]);
+          session?.ping(() => session.destroy());
+        }),
+      );
+      const exporter = exporterFor(`http://127.0.0.1:${server.port}`);
+      const outcome = await exporter.export("metrics", new Uint8Array(), {});
+      expect(outcome).toMatchObject({ kind: "retryable", answered: false });
+      expect(await exporter.export("metrics", new Uint8Array(), {})).toEqual({ kind: "accepted" });
+      expect(server.connections()).toBe(2);
+    },
+  );
+
+  it("takes an answer that comes after GOAWAY, and connects anew then", async () => {
+    const server = await until(
+      startHttp2((stream) => {
+        stream.session?.goaway(constants.NGHTTP2_NO_ERROR);
+        answer(stream, new Uint8Array(), { "grpc-status": "0" });
+      }),
+    );
+    const exporter = exporterFor(`http://127.0.0.1:${server.port}`);
+    expect(await exporter.export("metrics", new Uint8Array(), {})).toEqual({ kind: "accepted" });
+    expect(await exporter.export("metrics", new Uint8Array(), {})).toEqual({ kind: "accepted" });
+    expect(server.connections()).toBe(2);
+  });
+
+  it("is retryable when the connection is cut before the answer, and connects anew then", async () => {
+    const sink = await startSink({ behaviour: { kind: "destroyBeforeAnswer" } });
+    closing.push(sink.close);
+    const exporter = exporterFor(sink.url);
+    expect(await exporter.export("logs", new Uint8Array(), {})).toMatchObject({
+      kind: "retryable",
+      answered: false,
+    });
+    sink.behave({ kind: "accept" });
+    expect(await exporter.export("logs", new Uint8Array(), {})).toEqual({ kind: "accepted" });
+    expect(sink.connections.made).toBe(2);
+  });
+
+  it("accepts when the connection is cut after the answer, and connects anew then", async () => {
+    const sink = await startSink({ behaviour: { kind: "destroyAfterAnswer" } });
+    closing.push(sink.close);
+    const exporter = exporterFor(sink.url);
+    expect(await exporter.export("logs", new Uint8Array(), {})).toEqual({ kind: "accepted" });
+    await sink.closed(1);
+    sink.behave({ kind: "accept" });
+    // The client may hear of the cut only while it sends again.
+    const outcomes = [
+      await exporter.export("logs", new Uint8Array(), {}),
+      await exporter.export("logs", new Uint8Array(), {}),
+    ];
+    expect(outcomes[1]).toEqual({ kind: "accepted" });
+    expect(sink.connections.made).toBe(2);
+  });
+
+  it.each(["ended", "cut"])("is retryable when the answer is %s half-way", async (way) => {
+    const { port } = await until(
+      startHttp2((stream) => {
+        const { session } = stream;
+        stream.respond({ ":status": 200, "content-type": "application/grpc" });
+        const half = envelope(Uint8Array.of(0x0a, 0x00)).subarray(0, 6);
+        if (way === "ended") stream.end(half);
+        else stream.write(half, () => session?.destroy());
+      }),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({ kind: "retryable", answered: false });
+  });
+
+  it("is retryable when no answer comes in time, and connects anew then", async () => {
+    const sink = await startSink({ behaviour: { kind: "hang" } });
+    closing.push(sink.close);
+    const exporter = exporterFor(sink.url, { timeoutMs: 100 });
+    expect(await exporter.export("logs", new Uint8Array(), {})).toEqual(unanswered(/No answer came in time/));
+    sink.behave({ kind: "accept" });
+    expect(await exporter.export("logs", new Uint8Array(), {})).toEqual({ kind: "accepted" });
+    expect(sink.connections.made).toBe(2);
+  });
+});

@@ -1,0 +1,21 @@
+import type { Clock } from "./clock.ts";
+import type { Logger } from "./logger.ts";
+
+const quietMs = 1_000;
+
+/** Logs the dead letters of a lane: at most one line a second for each source and reason, with how many it leaves out. */
+export function createDeadLetterLog(lane: string, { clock, logger }: { clock: Clock; logger: Logger }) {
+  const lines = new Map<string, { atMs: number; suppressed: number }>();
+
+  return (letter: { source: string; reason: string; detail: string; possiblyDelivered: boolean }) => {
+    const key = `${letter.source}/${letter.reason}`;
+    const last = lines.get(key);
+    const nowMs = clock.monotonicMs();
+    if (last && nowMs - last.atMs < quietMs) {
+      last.suppressed += 1;
+      return;
+    }
+    lines.set(key, { atMs: nowMs, suppressed: 0 });
+    logger.warn({ lane, ...letter, suppressed: last?.suppressed ?? 0 }, "A message became a dead letter");
+  };
+}

@@ -1,0 +1,299 @@
+/**
+ * Sends one lane's batches: the one place where an outcome becomes a settlement.
+ *
+ *   waiting ──▶ prepared ──seal──▶ open ──send──▶ accepted, partial ──▶ settled: delivered ──▶ next
+ *                  ▲                ▲ │
+ *                  │                │ ├─▶ retryable, misconfigured ──▶ postponed, the same bytes later
+ *                  └─ half as large ┼─┼─▶ refused among others ──▶ unsealed
+ *                            restart┘ └─▶ refused alone ──▶ settled: dead letter ──▶ next
+ *
+ * Nothing is saved ahead of a settlement: a crash at any point sends the open batch again, byte for byte.
+ */
+import type { Clock } from "./clock.ts";
+import { type Hopeless, type Prepared, prepareBatch, type Sendable } from "./deliver-batch.ts";
+import { createLaneHealth } from "./deliver-health.ts";
+import { createBatchLimits, unlimited } from "./deliver-limits.ts";
+import { createDeadLetterLog } from "./deliver-log.ts";
+import { createPause } from "./deliver-pause.ts";
+import { toError } from "./errors.ts";
+import type { Exporter, ExportOutcome } from "./export/exporter.ts";
+import type { Logger } from "./logger.ts";
+import { laneKey } from "./message.ts";
+import type { Encoder } from "./otlp/encoder.ts";
+import type { Parsed } from "./payload/format.ts";
+import type { Batch, DeadLetterReason, Lane, Settlement, StoredMessage } from "./store/batch-store.ts";
+
+/** Refusals without one success in between, after which the lane goes on at the pace of the back-off. */
+const refusalsInARowMax = 64;
+
+export interface LaneSenderDeps {
+  lane: Lane;
+  encoder: Encoder;
+  exporter: Exporter;
+  parse: (message: StoredMessage) => Parsed;
+  clock: Clock;
+  logger: Logger;
+  /** 0 to 1, for the spread of the back-off. */
+  random?: (() => number) | undefined;
+  onExport?: ((outcome: ExportOutcome["kind"], durationMs: number) => void) | undefined;
+}
+
+/** What one pass over the waiting messages works with. */
+export interface Pass {
+  /** Id of the newest message when the pass began. */
+  lastId: number;
+  signal: AbortSignal;
+  /** Requests that the receiver took, and what was in them. */
+  sent: { batches: number; messages: number; items: number };
+}
+
+/** A write to the store that is repeated until it is known to be taken. */
+interface Write {
+  run: () => Promise<void>;
+  /** The batch that is open once it is taken; left out when it may be taken twice. */
+  opens?: { batch: Batch | undefined };
+}
+
+/** One lane's batches, from the store to the receiver and back. One pass at a time. */
+export function createLaneSender(deps: LaneSenderDeps) {
+  const { lane, encoder, exporter, parse, clock, logger, random = Math.random, onExport } = deps;
+  const pause = createPause(clock, random);
+  const limits = createBatchLimits();
+  const health = createLaneHealth(lane.name, logger);
+  const logDeadLetter = createDeadLetterLog(laneKey(lane.name), { clock, logger });
+
+  let isStarted = false;
+  let cursor = 0;
+  let unansweredLastId = 0;
+  /** Sealed before this process began, not encoded again yet. */
+  let inherited: Batch | undefined;
+  let open: Prepared | undefined;
+  /** A write that the store still has to take before anything else happens. */
+  let unrecorded: Write | undefined;
+  let retries = 0;
+  let warning: string | null = null;
+
+  async function start() {
+    const position = await lane.position();
+    const state = await lane.state();
+    encoder.load(state);
+    ({ cursor, unansweredLastId } = position);
+    if (position.open) {
+      const { notBeforeUs, ...batch } = position.open;
+      inherited = batch;
+      pause.resume(notBeforeUs);
+    }
+    isStarted = true;
+  }
+
+  async function record(write: Write) {
+    unrecorded = write;
+    await write.run();
+    unrecorded = undefined;
+  }
+
+  /** A write may fail after the store took it. To settle twice would settle the next batch, which was never sent. */
+  async function recordAgain(write: Write) {
+    const isTaken = write.opens && isSameBatch((await lane.position()).open, write.opens.batch);
+    if (isTaken) unrecorded = undefined;
+    else await record(write);
+  }
+
+  function prepare(lastId: number, sealedAtUs: number, size: typeof unlimited, signal: AbortSignal) {
+    return prepareBatch({ lane, encoder, parse, afterId: cursor, lastId, sealedAtUs, limits: size, signal });
+  }
+
+  async function prepareNext({ lastId, signal }: Pass): Promise<Prepared | undefined> {
+    if (cursor >= lastId) return undefined;
+    return await prepare(lastId, clock.nowUs(), limits.current, signal);
+  }
+
+  /** Encode again what was sealed before the restart. */
+  async function reopen({ lastId, sealedAtUs }: Batch, signal: AbortSignal) {
+    const prepared = await prepare(lastId, sealedAtUs, unlimited, signal);
+    if (signal.aborted) return;
+    inherited = undefined;
+    if (prepared?.batch.lastId === lastId) open = prepared;
+    // With other settings than then it may not fit one request any more.
+    else await record(settling({ kind: "unsealed" }));
+  }
+
+  function settling(settlement: Settlement, next?: Batch): Write {
+    return { run: () => lane.settle(settlement, next), opens: { batch: next } };
+  }
+
+  /** Settle the open batch, and seal the next one in the same transaction. */
+  async function settle(settlement: Settlement, pass: Pass) {
+    if (settlement.kind !== "unsealed" && open) cursor = open.batch.lastId;
+    open = undefined;
+    unrecorded = settling(settlement);
+    const isPausing = pass.signal.aborted || limits.refusalsInARow >= refusalsInARowMax;
+    const next = isPausing ? undefined : await prepareNext(pass);
+    open = next;
+    await record(settling(settlement, next?.batch));
+  }
+
+  async function send(request: Uint8Array, signal: AbortSignal): Promise<ExportOutcome> {
+    const startMs = clock.monotonicMs();
+    const outcome = await exporter
+      .export(lane.name.signal, request, { signal })
+      .catch(
+        (error): ExportOutcome => ({ kind: "retryable", reason: toError(error).message, answered: false }),
+      );
+    onExport?.(outcome.kind, clock.monotonicMs() - startMs);
+    return outcome;
+  }
+
+  /** True: the batch is open no more. False: wait. */
+  async function attempt({ batch, expired, content }: Prepared, pass: Pass): Promise<boolean> {
+    if (content.kind === "hopeless") return await bury(content, expired, pass);
+    if (content.request === undefined) return await deliver(content, { expired, rejectedItems: 0 }, pass);
+    const outcome = await send(content.request, pass.signal);
+    switch (outcome.kind) {
+      case "accepted":
+        warning = outcome.warning ?? null;
+        return await succeed(content, { expired, rejectedItems: 0 }, pass);
+      case "partial":
+        warning = outcome.reason;
+        return await succeed(content, { expired, rejectedItems: outcome.rejectedItems }, pass);
+      case "retryable":
+        if (pass.signal.aborted && !outcome.answered) return await giveBack(batch);
+        limits.failed();
+        health.change("retrying", outcome.reason);
+        return await postpone(batch, pause.afterFailure(outcome.retryDelayMs), !outcome.answered);
+      case "misconfigured":
+        limits.failed();
+        health.change("misconfigured", outcome.reason);
+        return await postpone(batch, pause.afterFailure(), false);
+      case "refused":
+        return await narrow(content, expired, outcome, pass);
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  async function succeed(content: Sendable, counts: { expired: number; rejectedItems: number }, pass: Pass) {
+    const rejectedItems = Math.min(counts.rejectedItems, content.items);
+    health.change("available");
+    pause.reset();
+    limits.accepted();
+    pass.sent.batches += 1;
+    pass.sent.messages += content.messages;
+    pass.sent.items += content.items - rejectedItems;
+    return await deliver(content, { ...counts, rejectedItems }, pass);
+  }
+
+  async function deliver(
+    { encoding, messages, items }: Sendable,
+    { expired, rejectedItems }: { expired: number; rejectedItems: number },
+    pass: Pass,
+  ): Promise<true> {
+    const state = encoding.commit();
+    const counts = { messages, expired, items: items - rejectedItems, rejectedItems };
+    await settle({ kind: "delivered", ...counts, state }, pass);
+    return true;
+  }
+
+  async function postpone(batch: Batch, delayMs: number, unanswered: boolean): Promise<false> {
+    retries += 1;
+    if (unanswered) unansweredLastId = Math.max(unansweredLastId, batch.lastId);
+    const notBeforeUs = clock.nowUs() + Math.round(delayMs * 1000);
+    await record({ run: () => lane.postpone({ notBeforeUs, unanswered }) });
+    return false;
+  }
+
+  /** We ourselves gave the attempt up: no fault of the receiver, who may have taken it. */
+  async function giveBack({ lastId }: Batch): Promise<false> {
+    unansweredLastId = Math.max(unansweredLastId, lastId);
+    const notBeforeUs = clock.nowUs();
+    await record({ run: () => lane.postpone({ notBeforeUs, unanswered: true }) });
+    return false;
+  }
+
+  /** A request that will never be taken: half of it next time, until the message to blame is alone. */
+  async function narrow(
+    content: Sendable,
+    expired: number,
+    { reason: detail, tooLarge }: ExportOutcome & { kind: "refused" },
+    pass: Pass,
+  ): Promise<boolean> {
+    limits.refused(content, tooLarge);
+    const isPausing = limits.refusalsInARow >= refusalsInARowMax;
+    if (isPausing) {
+      health.change("refused", detail);
+      pause.afterFailure();
+    }
+    const { first } = content;
+    const isAlone = content.messages === 1 && first !== undefined;
+    if (isAlone)
+      await bury({ ...first, reason: tooLarge ? "tooLarge" : "refused", path: "", detail }, expired, pass);
+    else await settle({ kind: "unsealed" }, pass);
+    return !isPausing;
+  }
+
+  async function bury(
+    {
+      message,
+      items,
+      reason,
+      path,
+      detail,
+    }: Omit<Hopeless, "kind" | "reason"> & { reason: DeadLetterReason },
+    expired: number,
+    pass: Pass,
+  ): Promise<true> {
+    const possiblyDelivered = message.id <= unansweredLastId;
+    const state = possiblyDelivered && items ? encoder.restart(message, items) : undefined;
+    const letter = { reason, detail, possiblyDelivered };
+    health.change("refused", detail, { silent: true });
+    logDeadLetter({ source: message.source, ...letter });
+    await settle({ kind: "dead", messageId: message.id, path, ...letter, expired, state }, pass);
+    return true;
+  }
+
+  return {
+    /** Learn where the lane stands, and record what a failing store did not take. */
+    async ready() {
+      if (!isStarted) await start();
+      if (unrecorded) await recordAgain(unrecorded);
+    },
+    /** Send what waits up to the pass's `lastId`, whatever the pause. True: all of it was settled. */
+    async send(pass: Pass): Promise<boolean> {
+      pause.end();
+      while (!pass.signal.aborted) {
+        if (inherited) {
+          await reopen(inherited, pass.signal);
+          continue;
+        }
+        if (!open) {
+          const next = await prepareNext(pass);
+          if (!next) return !pass.signal.aborted;
+          open = next;
+          await record({ run: () => lane.seal(next.batch), opens: { batch: next.batch } });
+        }
+        const isSettled = await attempt(open, pass);
+        if (!isSettled) return false;
+      }
+      return cursor >= pass.lastId;
+    },
+    /** The store or the code failed: nothing was lost, try again later. */
+    failed(error: Error) {
+      health.change("broken", error.message);
+      pause.afterFailure();
+    },
+    /** A batch was sealed and is not settled yet. */
+    get isOpen(): boolean {
+      return open !== undefined || inherited !== undefined;
+    },
+    pause,
+    health() {
+      const { leftMs } = pause;
+      const nextAttemptAtUs = leftMs > 0 ? clock.nowUs() + Math.round(leftMs * 1000) : null;
+      return { ...health.current, nextAttemptAtUs, retries, warning };
+    },
+  };
+}
+
+function isSameBatch(a: Batch | undefined, b: Batch | undefined): boolean {
+  return a?.firstId === b?.firstId && a?.lastId === b?.lastId && a?.sealedAtUs === b?.sealedAtUs;
+}

@@ -1,0 +1,30 @@
+/**
+ * Defaults of fields for which the environment is asked when the documents are silent. All other defaults stand in
+ * the schema itself.
+ */
+export const defaults = {
+  listenHost: "127.0.0.1",
+  listenPort: 8080,
+  storePath: "./data/gateway.db",
+  logLevel: "info",
+  endpoint: "http://localhost:4317",
+  tlsMode: "Enabled",
+  protocol: "grpc",
+  compression: "gzip",
+  timeoutSeconds: 10,
+  serviceName: "mqtt-otlp-gateway",
+} as const;
+
+/** Latency of the destination that exists without any document. */
+export const undocumentedLatencySeconds = 5;
+
+/** Source: OTLP/gRPC's registered port. */
+export const grpcPort = 4317;
+
+/** The port that by convention speaks OTLP/HTTP. */
+export const httpPort = 4318;
+
+/** Source: OpenTelemetry metrics SDK, "Explicit Bucket Histogram Aggregation", default boundaries. */
+export const histogramBoundsDefault: readonly number[] = [
+  0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000,
+];

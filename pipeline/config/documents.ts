@@ -1,0 +1,104 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from "yaml";
+import type { ConfigIssue } from "../errors.ts";
+
+/** Keys and indices that lead to a value in a document. */
+export type Path = readonly PropertyKey[];
+
+export interface ConfigFile {
+  /** As the operator named it. */
+  name: string;
+  text: string;
+}
+
+/** One document of a file, as plain values, and where each of them stands. */
+export interface ConfigDocument {
+  file: string;
+  value: unknown;
+  issue(path: Path, message: string): ConfigIssue;
+}
+
+/** `spec.sources[0].adapter`; a key that is no plain word stands in brackets and quotes. */
+export function formatPath(path: Path): string {
+  const parts = path.map((key) => {
+    if (typeof key === "number") return `[${key}]`;
+    return /^[\w-]+$/.test(String(key)) ? `.${String(key)}` : `[${JSON.stringify(String(key))}]`;
+  });
+  return parts.join("").replace(/^\./, "");
+}
+
+/**
+ * Every document of a file. A list at the top counts as that many documents; an empty document is none.
+ *
+ * Errors: faults of the syntax are issues, and the document that has them is left out.
+ */
+export function readDocuments(file: ConfigFile): { documents: ConfigDocument[]; issues: ConfigIssue[] } {
+  const lineCounter = new LineCounter();
+  const documents: ConfigDocument[] = [];
+  const issues: ConfigIssue[] = [];
+  // Pretty errors quote the source line, which may hold a secret.
+  for (const parsed of parseAllDocuments(file.text, { lineCounter, prettyErrors: false })) {
+    const root: Node | null = parsed.contents;
+    const locate = (path: Path) => {
+      const offset = offsetOf(root, path, (node) => (isAlias(node) ? node.resolve(parsed) : node));
+      return offset === undefined ? undefined : lineCounter.linePos(offset).line;
+    };
+    const issue = (path: Path, message: string): ConfigIssue => ({
+      file: file.name,
+      line: locate(path),
+      path: formatPath(path),
+      message,
+    });
+    const faults = [...parsed.errors, ...parsed.warnings];
+    for (const fault of faults) {
+      const { line } = lineCounter.linePos(fault.pos[0]);
+      issues.push({ file: file.name, line, path: "", message: syntaxMessage(fault.message) });
+    }
+    if (faults.length > 0 || root === null) continue;
+    let value: unknown;
+    try {
+      value = parsed.toJS();
+    } catch (cause) {
+      issues.push(issue([], syntaxMessage(cause instanceof Error ? cause.message : String(cause))));
+      continue;
+    }
+    if (value === null) continue;
+    if (!Array.isArray(value)) {
+      documents.push({ file: file.name, value, issue });
+      continue;
+    }
+    for (const [index, element] of value.entries()) {
+      documents.push({
+        file: file.name,
+        value: element,
+        issue: (path, message) => issue([index, ...path], message),
+      });
+    }
+  }
+  return { documents, issues };
+}
+
+/** The parser's message without the piece of the source that it quotes. */
+function syntaxMessage(message: string): string {
+  return `Cannot read document: ${message.replace(/(: | ").*$/s, "")}`;
+}
+
+/** Start of the key or element at `path`, or of the nearest one around it that exists. */
+function offsetOf(root: Node | null, path: Path, resolve: (node: unknown) => unknown): number | undefined {
+  let offset = root?.range?.[0];
+  let node: unknown = root;
+  for (const key of path) {
+    const parent = resolve(node);
+    if (isMap(parent)) {
+      const pair = parent.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
+      if (pair === undefined || !isScalar(pair.key)) break;
+      offset = pair.key.range?.[0] ?? offset;
+      node = pair.value;
+    } else if (isSeq(parent) && typeof key === "number") {
+      const item = parent.items[key];
+      if (item === undefined) break;
+      node = item;
+      if (isMap(item) || isScalar(item) || isSeq(item) || isAlias(item)) offset = item.range?.[0] ?? offset;
+    } else break;
+  }
+  return offset;
+}

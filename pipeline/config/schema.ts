@@ -1,0 +1,64 @@
+import * as z from "zod";
+import { isTopicFilter } from "../source/topic.ts";
+import { later, wanted } from "./messages.ts";
+
+/** A map of fields in which any other field is an error. `notYet`: fields that get a message of their own. */
+export function section<Shape extends z.ZodRawShape>(shape: Shape, notYet: readonly string[] = []) {
+  return z.strictObject(shape).register(later, { names: notYet });
+}
+
+/** One of `values`. `notYet`: values that get a message of their own. */
+export function choice<const Values extends readonly string[]>(
+  values: Values,
+  notYet: readonly string[] = [],
+) {
+  return z.enum(values).register(later, { names: notYet });
+}
+
+export const text = z.string().min(1);
+
+/** A name in URLs, metrics and file names alike. */
+export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+  error: wanted("1 to 63 letters, digits, '.', '_' or '-', the first a letter or digit"),
+});
+
+export const secretReference = z.union([z.strictObject({ file: text }), z.strictObject({ env: text })], {
+  error: wanted("{ file: PATH } or { env: NAME }"),
+});
+
+export const textOrSecret = z.union(
+  [z.string(), z.strictObject({ file: text }), z.strictObject({ env: text })],
+  { error: wanted("a text, { file: PATH } or { env: NAME }") },
+);
+
+export const topicFilter = z
+  .string()
+  .refine(isTopicFilter, { error: wanted("a Topic Filter such as plant/+/state or plant/#") });
+
+/** Headers that the transport writes itself. Source: gRPC over HTTP/2, "Requests"; RFC 9113, 8.2.2. */
+const reservedHeaders =
+  /^(content-(type|length|encoding)|te|host|user-agent|connection|transfer-encoding|upgrade|keep-alive|grpc-.*)$/;
+
+/** Source: RFC 9110, 5.1 (a field name is a token). */
+export const headerName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "Wanted a header name of letters, digits and !#$%&'*+.^_`|~-")
+  .refine(
+    (header) => !reservedHeaders.test(header.toLowerCase()),
+    "Wanted a header that the transport does not set itself",
+  )
+  .refine((header) => !header.toLowerCase().endsWith("-bin"), "Binary headers (-bin) are not supported yet");
+
+/** Fields that Kubernetes and Azure Resource Manager add to a document; their content does not matter. */
+export const ignoredFields = Object.fromEntries(
+  ["status", "extendedLocation", "id", "type", "systemData", "tags", "location", "etag"].map((field) => [
+    field,
+    z.unknown().optional().meta({ description: "Ignored" }),
+  ]),
+);
+
+export const ignoredProperties = {
+  provisioningState: z.unknown().optional().meta({ description: "Ignored" }),
+  healthState: z.unknown().optional().meta({ description: "Ignored" }),
+  status: z.unknown().optional().meta({ description: "Ignored" }),
+};

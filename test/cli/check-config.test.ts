@@ -1,0 +1,135 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { checkConfig } from "../../cli/check-config.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "check-config-"));
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+async function check(text: string, environment: Record<string, string> = {}, probe = false) {
+  const path = join(folder, "gateway.yaml");
+  writeFileSync(path, text);
+  let output = "";
+  let errors = "";
+  const status = await checkConfig(path, {
+    environment,
+    probe,
+    write: (more) => (output += more),
+    writeError: (more) => (errors += more),
+  });
+  const relative = (all: string) => all.replaceAll(folder, ".");
+  return { status, output: relative(output), errors: relative(errors) };
+}
+
+const everything = `apiVersion: connectivity.iotoperations.azure.com/v1
+kind: DataflowEndpoint
+metadata: { name: otel-collector }
+spec:
+  endpointType: OpenTelemetry
+  openTelemetrySettings:
+    host: collector.example
+    batching: { maxMessages: 100 }
+---
+apiVersion: mqtt-otlp-gateway/v1
+kind: Gateway
+metadata: { name: edge-1 }
+spec:
+  listen: { host: "::", port: 9000 }
+  store: { path: ./gateway.db }
+  dedupe: { seconds: 0 }
+  administration: { token: { file: ./admin } }
+  sources:
+    - { name: emqx, authentication: { method: Bearer, token: { env: EMQX } }, topicFilters: [a, b/#] }
+    - { name: nano, adapter: raw, authentication: { method: None }, lenient: true, payloadEncoding: base64 }
+  destinations:
+    - endpointRef: otel-collector
+      signals: [logs]
+      compression: none
+      headers: { x-tenant: { file: ./tenant }, x-plain: hunter2 }
+      histogramBounds: { default: [1, 2], cycle_time: [3] }
+      resourceAttributes: { site: north }
+`;
+
+describe("checkConfig()", () => {
+  it("says what a configuration means, without any secret", async () => {
+    writeFileSync(join(folder, "admin"), "hunter2");
+
+    expect(await check(everything, { EMQX: "hunter2" })).toEqual({
+      status: 0,
+      errors: "",
+      output: `Gateway edge-1
+  listens on http://[::]:9000
+  administration: token from file ./admin
+  limits: body 4194304 bytes, payload 1048576 bytes, 512 requests at the same time
+  store: ./gateway.db, at most 4294967296 bytes; dead letters at most 268435456 bytes
+  dedupe: off
+  stopping: drains 0 s, flushes for at most 10 s
+  log level: info
+Sources
+  POST /webhooks/emqx: adapter emqx; Bearer token from environment variable EMQX; topics a, b/#; asks for a repeat with 503
+  POST /webhooks/nano: adapter raw; no authentication; any topic; payload base64; lenient; asks for a repeat with 503
+Destinations
+  otel-collector: https://collector.example:4317
+    protocol: grpc, TLS on, authentication Anonymous
+    batching: latencySeconds 60 (default), maxMessages 100
+    signals: logs
+    requests: not compressed, time-out 10 s, at most 4000000 bytes
+    headers: x-tenant (file ./tenant), x-plain (plain text)
+    sums and histograms: cumulative, window 60 s, at most 100000 series
+    histogram bounds: 1, 2; others for cycle_time
+    resource: service.name=mqtt-otlp-gateway, site=north
+Warnings
+  Secret cannot be read, or is empty: file ./tenant
+`,
+    });
+  });
+
+  it("says what no configuration means", async () => {
+    const { status, output } = await check("", { OTEL_EXPORTER_OTLP_ENDPOINT: "http://a:1" });
+
+    expect(status).toBe(0);
+    expect(output).toContain("listens on http://127.0.0.1:8080\n");
+    expect(output).toContain("POST /webhooks/mqtt: adapter mqtt; no authentication; any topic;");
+    expect(output).toContain("default: http://a:1\n    protocol: grpc, TLS off,");
+    expect(output).toContain("batching: latencySeconds 5, maxMessages 100000 (default)\n");
+    expect(output).not.toContain("Warnings");
+  });
+
+  it("writes every fault to the errors, and exits with 2", async () => {
+    expect(await check("kind: Gatewy\n---\nkind: Mapping\n", { PORT: "x" })).toEqual({
+      status: 2,
+      output: "",
+      errors: `PORT: Wanted a whole number from 0 to 65535, met "x"
+./gateway.yaml:1: kind: Wanted one of Gateway, DataflowEndpoint, met "Gatewy"; did you mean Gateway?
+./gateway.yaml:3: kind: Mapping is not supported yet
+`,
+    });
+  });
+
+  it("exits with 2 when there is no such file", async () => {
+    let errors = "";
+    const status = await checkConfig(join(folder, "missing.yaml"), {
+      environment: {},
+      write: () => {},
+      writeError: (more) => (errors += more),
+    });
+    expect({ status, errors }).toEqual({
+      status: 2,
+      errors: expect.stringContaining("Cannot read configuration"),
+    });
+  });
+
+  it("says that --probe is not supported yet", async () => {
+    expect(await check("", {}, true)).toEqual({
+      status: 2,
+      output: "",
+      errors: "--probe is not supported yet\n",
+    });
+  });
+});

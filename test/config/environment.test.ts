@@ -1,0 +1,183 @@
+import { describe, expect, it } from "vitest";
+import { endpoint, gateway, linesOf, load } from "./support.ts";
+
+const silent = endpoint("host: http://file:1");
+const written = `${silent}---\n${gateway(`log: { level: error }
+listen: { host: localhost, port: 1 }
+store: { path: file.db }
+destinations:
+  - endpointRef: collector
+    protocol: grpc
+    compression: none
+    timeoutSeconds: 1
+    headers: { a: file }
+    resourceAttributes: { service.name: file, site: file }`)}`;
+
+const environment = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: "https://environment:2",
+  OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+  OTEL_EXPORTER_OTLP_HEADERS: "Api-Key=a%20b%3D, x=1=2 ,",
+  OTEL_EXPORTER_OTLP_TIMEOUT: "2500",
+  OTEL_EXPORTER_OTLP_COMPRESSION: "GZIP",
+  OTEL_SERVICE_NAME: "environment",
+  OTEL_RESOURCE_ATTRIBUTES: "service.name=other,site=environment,line=%C3%A4",
+  OTEL_LOG_LEVEL: "DEBUG",
+};
+
+describe("environment", () => {
+  it("applies when there is no document", () => {
+    const config = load("", { ...environment, PORT: "0", GATEWAY_HOST: "::1", GATEWAY_STORE_PATH: "x.db" });
+
+    expect(config).toMatchObject({
+      listen: { host: "::1", port: 0 },
+      store: { path: "cwd:x.db" },
+      log: { level: "debug" },
+      destinations: [
+        {
+          name: "default",
+          url: "https://environment:2",
+          compression: "gzip",
+          timeoutMs: 2500,
+          headers: { "api-key": "a b=", x: "1=2" },
+          resourceAttributes: { "service.name": "environment", site: "environment", line: "ä" },
+        },
+      ],
+    });
+  });
+
+  it("applies where the document is silent", () => {
+    expect(load(silent, environment).destinations[0]).toMatchObject({
+      url: "http://file:1",
+      timeoutMs: 2500,
+      headers: { "api-key": "a b=", x: "1=2" },
+      resourceAttributes: { "service.name": "environment", site: "environment", line: "ä" },
+    });
+  });
+
+  it("gives way to what is written", () => {
+    const config = load(written, environment);
+
+    expect(config.log.level).toBe("error");
+    expect(config.destinations[0]).toMatchObject({
+      url: "http://file:1",
+      compression: "none",
+      timeoutMs: 1000,
+      headers: { a: "file" },
+      resourceAttributes: { "service.name": "file", site: "file", line: "ä" },
+    });
+    expect(config.destinations[0]?.headers).toEqual({ a: "file" });
+  });
+
+  it("overrides what platforms dictate", () => {
+    const config = load(written, { PORT: "9", GATEWAY_HOST: "127.0.0.2", GATEWAY_STORE_PATH: "/x.db" });
+    expect(config).toMatchObject({ listen: { host: "127.0.0.2", port: 9 }, store: { path: "cwd:/x.db" } });
+  });
+
+  it("is silent where a variable is empty", () => {
+    const names = [...Object.keys(environment), "PORT", "GATEWAY_HOST", "GATEWAY_STORE_PATH"];
+    expect(load("", Object.fromEntries(names.map((name) => [name, " "])))).toEqual(load(""));
+  });
+
+  it.each([
+    ["collector:1", undefined, "https://collector:1"],
+    ["collector:1", "true", "http://collector:1"],
+    ["collector:1", "false", "https://collector:1"],
+    ["http://collector", "false", "http://collector:4317"],
+    ["http://collector:4317/", undefined, "http://collector:4317"],
+  ])("resolves endpoint %s with INSECURE %s", (endpointText, insecure, url) => {
+    const config = load("", {
+      OTEL_EXPORTER_OTLP_ENDPOINT: endpointText,
+      OTEL_EXPORTER_OTLP_INSECURE: insecure,
+    });
+    expect(config.destinations[0]?.url).toBe(url);
+  });
+
+  it.each([
+    ["none", "silent"],
+    ["VERBOSE", "trace"],
+    ["all", "trace"],
+    ["Warn", "warn"],
+  ])("understands log level %s", (word, level) => {
+    expect(load("", { OTEL_LOG_LEVEL: word }).log.level).toBe(level);
+  });
+
+  it.each([
+    ["PORT", "80a", 'Wanted a whole number from 0 to 65535, met "80a"'],
+    ["PORT", "65536", 'Wanted a whole number from 0 to 65535, met "65536"'],
+    ["OTEL_EXPORTER_OTLP_TIMEOUT", "0", 'Wanted a whole number from 1 to 3600000, met "0"'],
+    ["OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", 'Wanted one of gzip, none, met "zstd"'],
+    ["OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "http/protobuf is not supported yet"],
+    ["OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "http/json is not supported yet"],
+    [
+      "OTEL_EXPORTER_OTLP_PROTOCOL",
+      "grcp",
+      'Wanted one of grpc, http/protobuf, http/json, met "grcp"; did you mean grpc?',
+    ],
+    ["OTEL_EXPORTER_OTLP_INSECURE", "1", 'Wanted one of true, false, met "1"'],
+    ["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta", "delta is not supported yet"],
+    [
+      "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+      "base2_exponential_bucket_histogram",
+      "base2_exponential_bucket_histogram is not supported yet",
+    ],
+    ["OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem", "This variable is not supported yet"],
+    ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://a", "This variable is not supported yet"],
+    ["OTEL_EXPORTER_OTLP_LOGS_HEADERS", "a=hunter2", "This variable is not supported yet"],
+    [
+      "OTEL_EXPORTER_OTLP_HEADERS",
+      "hunter2",
+      "Wanted percent-encoded name=value pairs separated by commas, met something else (not shown)",
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_HEADERS",
+      "a=%zz",
+      "Wanted percent-encoded name=value pairs separated by commas, met something else (not shown)",
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_HEADERS",
+      "content-type=x",
+      'Wanted a header that the transport does not set itself, met "content-type"',
+    ],
+    [
+      "OTEL_RESOURCE_ATTRIBUTES",
+      "=x",
+      "Wanted percent-encoded name=value pairs separated by commas, met something else (not shown)",
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "http://u:hunter2@a",
+      "Wanted a host without user name and password, met one with them",
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "http://a:4318",
+      "Port 4318 means http/protobuf, which is not supported yet; wanted port 4317, or protocol: grpc",
+    ],
+    [
+      "OTEL_LOG_LEVEL",
+      "wran",
+      'Wanted one of all, verbose, trace, debug, info, warn, error, fatal, none, silent, met "wran"; did you mean warn?',
+    ],
+  ])("rejects %s=%s", (name, value, message) => {
+    expect(linesOf("", { [name]: value })).toEqual([`${name}: ${message}`]);
+  });
+
+  it("takes port 4318 when the protocol is grpc", () => {
+    const config = load("", {
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://a:4318",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+    });
+    expect(config.destinations[0]?.url).toBe("http://a:4318");
+  });
+
+  it("does not stop a gateway whose documents say where and how to send", () => {
+    const config = load(written, {
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://a:4318/v1/metrics",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: "http://b",
+    });
+    expect(config.warnings).toContain(
+      "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is not supported yet, and not heeded",
+    );
+  });
+});

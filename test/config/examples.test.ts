@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import * as z from "zod";
+import { configSchema, main, withTables } from "../../cli/config-schema.ts";
+import { loadGatewayConfig } from "../../handlers/runtime/config-files.ts";
+
+const examples = readdirSync("examples").map((name) => `examples/${name}`);
+
+describe("examples", () => {
+  it("are there", () => {
+    expect(examples).toEqual(
+      expect.arrayContaining([
+        "examples/emqx-edge.yaml",
+        "examples/minimal.yaml",
+        "examples/two-destinations.yaml",
+      ]),
+    );
+  });
+
+  it.each(examples)("%s can be used, without a warning", (path) => {
+    expect(loadGatewayConfig(path, {}).warnings).toEqual([]);
+  });
+
+  it("minimal.yaml delivers to the local Collector", () => {
+    expect(loadGatewayConfig("examples/minimal.yaml", {}).destinations).toMatchObject([
+      {
+        name: "otel-collector",
+        url: "http://localhost:4317",
+        batching: { latencyMs: 5000, maxMessages: 100 },
+      },
+    ]);
+  });
+
+  it("emqx-edge.yaml takes messages from EMQX alone", () => {
+    const config = loadGatewayConfig("examples/emqx-edge.yaml", {});
+    expect(config.sources).toMatchObject([
+      { name: "emqx", adapter: "emqx", authentication: { method: "Bearer" } },
+    ]);
+    expect(config.destinations).toMatchObject([
+      { url: "https://collector.plant.example:4317", resourceAttributes: { "service.name": "plant-7" } },
+    ]);
+  });
+
+  it("two-destinations.yaml parts the signals", () => {
+    expect(loadGatewayConfig("examples/two-destinations.yaml", {}).destinations).toMatchObject([
+      { url: "https://metrics.example:4317", signals: ["metrics"] },
+      { url: "http://logs.example:4317", signals: ["logs"] },
+    ]);
+  });
+});
+
+describe("config.schema.json", () => {
+  it("is up to date, and so are the tables of the documentation", () => {
+    expect(main(["--check"])).toBe(0);
+  });
+
+  it.each(examples)("accepts %s, and not with an unknown field", (path) => {
+    const schema = z.fromJSONSchema(JSON.parse(configSchema()));
+    for (const document of parseAllDocuments(readFileSync(path, "utf8"))) {
+      expect(schema.safeParse(document.toJS()).error).toBeUndefined();
+      expect(schema.safeParse({ ...document.toJS(), spce: 1 }).success).toBe(false);
+    }
+  });
+});
+
+describe("withTables()", () => {
+  it("has a row for each field with its bounds and its default", () => {
+    const text = withTables("x\n<!-- fields of DataflowEndpoint -->\nold\n<!-- end -->\ny");
+    expect(text).toContain(
+      "| `spec.openTelemetrySettings.batching.latencySeconds` | whole number, 0–65535 | `60` | Longest time that a message waits for its batch; 0: none |",
+    );
+    expect(text).not.toContain("old");
+    expect(text).toMatch(/^x\n<!-- fields.*<!-- end -->\ny$/s);
+  });
+
+  it("leaves no field of the schema out", () => {
+    const text = withTables("<!-- fields of Gateway -->\n<!-- end -->");
+    const named = (node: unknown): string[] => {
+      if (typeof node !== "object" || node === null) return [];
+      const fields =
+        "properties" in node && typeof node.properties === "object" ? Object.keys(node.properties ?? {}) : [];
+      return [...fields, ...Object.values(node).flatMap(named)];
+    };
+    const [gatewayDocument] = JSON.parse(configSchema()).anyOf;
+    for (const field of named(gatewayDocument.properties.spec)) {
+      if (["status", "provisioningState", "healthState"].includes(field)) continue;
+      expect(text).toMatch(new RegExp(`[.{ \`]${field}[\`.:[]`));
+    }
+  });
+});

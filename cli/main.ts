@@ -1,0 +1,125 @@
+#!/usr/bin/env node
+/**
+ * The command line: `serve`, `demo`, `check-config`, `sink`.
+ *
+ * Exit status: 0 done; 1 failed while running; 2 bad usage or configuration, or a store written by a newer version.
+ */
+import { enableCompileCache } from "node:module";
+import { parseArgs } from "node:util";
+import { type LogLevel, logLevels } from "../pipeline/config/config.ts";
+import { ConfigError, StoreVersionError, toError } from "../pipeline/errors.ts";
+import { UsageError } from "./usage.ts";
+
+const help = `Usage: mqtt-otlp-gateway COMMAND [OPTIONS]
+
+MQTT messages in, OpenTelemetry out, nothing acknowledged ever lost.
+
+  serve [--config PATH]          receive, store and deliver until SIGTERM or SIGINT
+  check-config PATH              say what a configuration means; exit 2 when it cannot be used
+  demo [--keep]                  broker, gateway and receiver on this machine, with a small story
+  sink [--host HOST] [--port N]  OTLP/gRPC receiver that prints what it decodes (127.0.0.1:4317)
+
+Options of every command:
+  --log-level LEVEL              trace, debug, info, warn, error, fatal or silent
+  --help                         this text
+  --version                      the version
+
+PATH is a .yaml, .yml or .json file, or a folder of them; GATEWAY_CONFIG stands in for --config.
+`;
+
+const options = {
+  config: { type: "string" },
+  host: { type: "string" },
+  port: { type: "string" },
+  keep: { type: "boolean" },
+  probe: { type: "boolean" },
+  "log-level": { type: "string" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "v" },
+} as const;
+
+/** The options that a command takes beside those of every command. */
+const commandOptions: Record<string, readonly string[]> = {
+  serve: ["config"],
+  demo: ["keep"],
+  "check-config": ["probe"],
+  sink: ["host", "port"],
+};
+
+async function main(args: string[]): Promise<number> {
+  const { values, positionals } = parse(args);
+  const [command, ...rest] = positionals;
+  if (values.help) return print(help);
+  if (values.version) return print(`${(await import("../handlers/runtime/version.ts")).version}\n`);
+  if (command === undefined) throw new UsageError("No command given");
+  const taken = commandOptions[command];
+  if (taken === undefined) throw new UsageError(`Unknown command "${command}"`);
+  const extra = Object.keys(values).find((name) => name !== "log-level" && !taken.includes(name));
+  if (extra !== undefined) throw new UsageError(`"${command}" takes no --${extra}`);
+  const logLevel = values["log-level"];
+  if (logLevel !== undefined && !isLogLevel(logLevel))
+    throw new UsageError(`Unknown log level "${logLevel}": wanted ${logLevels.join(", ")}`);
+  const environment = { ...process.env };
+
+  switch (command) {
+    case "check-config": {
+      if (rest.length > 1) throw new UsageError('"check-config" takes one PATH');
+      const { checkConfig } = await import("./check-config.ts");
+      return checkConfig(rest[0] ?? environment.GATEWAY_CONFIG, {
+        environment,
+        probe: values.probe ?? false,
+        write: (text) => process.stdout.write(text),
+        writeError: (text) => process.stderr.write(text),
+      });
+    }
+    default:
+      if (rest.length > 0) throw new UsageError(`"${command}" takes no "${rest[0]}"`);
+  }
+  switch (command) {
+    case "sink":
+      return (await import("./sink.ts")).sink({ host: values.host, port: values.port });
+    case "demo":
+      return (await import("./demo.ts")).demo({ keep: values.keep ?? false });
+    default:
+      return (await import("../handlers/runtime/node.ts")).serve({
+        configPath: values.config ?? environment.GATEWAY_CONFIG,
+        environment,
+        logLevel,
+      });
+  }
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(toError(error).message, { cause: error });
+  }
+}
+
+function isLogLevel(text: string): text is LogLevel {
+  return logLevels.some((level) => level === text);
+}
+
+function print(text: string): 0 {
+  process.stdout.write(text);
+  return 0;
+}
+
+/** What to tell the person at the terminal, and the exit status. */
+function explain(error: unknown): { text: string; status: 1 | 2 } {
+  if (error instanceof UsageError)
+    return { text: `${error.message}\nSee mqtt-otlp-gateway --help\n`, status: 2 };
+  if (error instanceof ConfigError) return { text: `${error.message}\n`, status: 2 };
+  return { text: `${toError(error).message}\n`, status: error instanceof StoreVersionError ? 2 : 1 };
+}
+
+// Halves the time to the first answer from the second start on; what is not needed for it is imported later.
+enableCompileCache();
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const { text, status } = explain(error);
+  process.stderr.write(text);
+  process.exitCode = status;
+}

@@ -1,0 +1,144 @@
+import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { Clock } from "../pipeline/clock.ts";
+import type { GatewayConfig, SecretReference } from "../pipeline/config/config.ts";
+import { toError } from "../pipeline/errors.ts";
+import type { Logger } from "../pipeline/logger.ts";
+import type { Signal } from "../pipeline/message.ts";
+import type { Receiver } from "../pipeline/receive.ts";
+import type { Secret } from "../pipeline/secret.ts";
+import { adapters } from "../pipeline/source/adapters.ts";
+import type { BatchStore } from "../pipeline/store/batch-store.ts";
+import type { Telemetry } from "../pipeline/telemetry.ts";
+import { type Authenticate, authenticateAll, createBearerAuthentication } from "./authentication.ts";
+import { createDeadLetterRoutes } from "./dead-letters.ts";
+import { createOperationRoutes } from "./operations.ts";
+import { type Middleware, problem } from "./problem.ts";
+import { createDrainMeter } from "./retry-after.ts";
+import { createTimerRoutes } from "./timer.ts";
+import { createWebhook, type Handler } from "./webhook.ts";
+
+/** What one forced or due round of delivery did, summed over all lanes. */
+export interface FlushResult {
+  batches: number;
+  messages: number;
+  items: number;
+  pending: number;
+  /** Null: nothing waits. */
+  nextDueMs: number | null;
+  /** A destination did not take what was due. */
+  failed: boolean;
+}
+export type Flush = (options: { force: boolean; deadlineMs: number }) => Promise<FlushResult>;
+
+/** How a lane does, in the words of Azure IoT Operations. */
+export interface LaneHealth {
+  health: "Available" | "Degraded" | "Unavailable" | "Unknown";
+  reasonCode: string | null;
+  reason: string | null;
+  nextAttemptAtUs: number | null;
+  retries: number;
+}
+
+/** What the runtime tells the routes, and changes while they are in use. */
+export interface GatewayState {
+  /** Still serving, but no longer ready: SIGTERM was seen. */
+  draining?: boolean;
+  /** New requests are turned away. */
+  stopping: boolean;
+  startedAtUs: number;
+  version: string;
+}
+
+export interface AppOptions {
+  config: GatewayConfig;
+  receiver: Receiver;
+  store: BatchStore;
+  delivery: { flush: Flush; health(destination: string, signal: Signal): LaneHealth };
+  telemetry: Telemetry;
+  clock: Clock;
+  logger: Logger;
+  secrets(reference: SecretReference): Secret;
+  state: GatewayState;
+}
+
+/** The HTTP surface. Never listens: a runtime serves its `fetch`. */
+export function createApp(options: AppOptions): Hono {
+  const { config, receiver, store, delivery, telemetry, clock, logger, secrets, state } = options;
+  const app = new Hono({ strict: false });
+  const retryAfterSeconds = createDrainMeter(store, clock);
+
+  const webhooks = new Map<string, Handler>();
+  const gate = createGate(config.limits.concurrentRequestsMax);
+  for (const source of config.sources) {
+    const { authentication } = source;
+    const webhook = createWebhook({
+      source,
+      adapter: adapters[source.adapter]({ payloadEncoding: source.payloadEncoding }),
+      authenticate:
+        authentication?.method === "Bearer"
+          ? createBearerAuthentication(secrets(authentication.token))
+          : authenticateAll,
+      receiver,
+      bodyBytesMax: config.limits.bodyBytesMax,
+      counters: telemetry.requests,
+      clock,
+      logger,
+      gate,
+      isStopping: () => state.stopping,
+      retryAfterSeconds,
+    });
+    webhooks.set(source.name, webhook);
+  }
+  app.all("/webhooks/:source", (c) => {
+    const webhook = webhooks.get(c.req.param("source"));
+    return webhook ? webhook(c) : problem(404, "No source has this name");
+  });
+
+  const token = config.administration?.token;
+  const administration = requireToken(token ? createBearerAuthentication(secrets(token)) : authenticateAll);
+  for (const path of ["/timer/*", "/metrics", "/status", "/dead-letters/*"]) app.use(path, administration);
+  app.route("/timer", createTimerRoutes(delivery.flush));
+  app.route("/dead-letters", createDeadLetterRoutes({ deadLetters: store.deadLetters, receiver }));
+  app.route("/", createOperationRoutes(options));
+
+  app.notFound(() => problem(404, "Nothing is here"));
+  app.onError((error) => {
+    if (error instanceof HTTPException && error.status === 400) return problem(400, error.message);
+    logger.error({ error: toError(error) }, "Cannot answer a request");
+    const headers = { "Retry-After": String(retryAfterSeconds()) };
+    return problem(503, "Cannot answer now: the gateway failed unexpectedly", { headers });
+  });
+  return app;
+}
+
+function requireToken(authenticate: Authenticate): Middleware {
+  return async (c, next) => {
+    const authentication = authenticate(c.req.header("authorization"));
+    if (authentication === "granted") return next();
+    if (authentication === "unready") {
+      const headers = { "Retry-After": "5" };
+      return problem(503, "Cannot check the credential: the administration token cannot be read yet", {
+        headers,
+      });
+    }
+    return problem(401, "Cannot answer: wanted the administration token", {
+      headers: { "WWW-Authenticate": "Bearer" },
+    });
+  };
+}
+
+/** At most `placesMax` requests inside at any moment. */
+function createGate(placesMax: number) {
+  let taken = 0;
+  return {
+    enter() {
+      if (taken >= placesMax) return false;
+      taken += 1;
+      return true;
+    },
+    leave() {
+      taken -= 1;
+    },
+  };
+}

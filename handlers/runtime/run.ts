@@ -1,0 +1,61 @@
+/**
+ * The life of a server, the same on every runtime:
+ *
+ *   open store → listen → deliver … signal → drain → answer what is in flight → flush → close → 0
+ *
+ * A second signal exits at once: nothing is lost, because nothing was promised that is not on disk.
+ */
+import { systemClock } from "../../pipeline/clock.ts";
+import type { GatewayConfig } from "../../pipeline/config/config.ts";
+import { toError } from "../../pipeline/errors.ts";
+import type { Logger } from "../../pipeline/logger.ts";
+import type { Gateway } from "./gateway.ts";
+
+export type StopSignal = "SIGTERM" | "SIGINT";
+
+export async function runUntilSignal(options: {
+  config: GatewayConfig;
+  logger: Logger;
+  open(): Promise<Gateway>;
+  listen(gateway: Gateway): Promise<{ url: string; close(options: { graceMs: number }): Promise<void> }>;
+  onSignal(handle: (signal: StopSignal) => void): void;
+  exit(status: number): void;
+}): Promise<number> {
+  const { config, logger } = options;
+  for (const warning of config.warnings) logger.warn({}, warning);
+  const gateway = await options.open();
+  let server: { url: string; close(options: { graceMs: number }): Promise<void> };
+  try {
+    server = await options.listen(gateway);
+  } catch (error) {
+    await gateway.close();
+    throw new Error(
+      `Cannot listen on ${config.listen.host}:${config.listen.port}: ${toError(error).message}`,
+      { cause: error },
+    );
+  }
+  logger.info(
+    { url: server.url, destinations: config.destinations.map(({ name, url }) => `${name} ${url}`) },
+    "Gateway started",
+  );
+
+  const delivering = gateway.deliver();
+  const signal = await new Promise<StopSignal>((resolve) => {
+    let stopping = false;
+    options.onSignal((signal) => {
+      if (stopping) options.exit(0);
+      stopping = true;
+      resolve(signal);
+    });
+  });
+
+  logger.info({ signal }, "Gateway stopping");
+  gateway.drain();
+  if (signal === "SIGTERM") await systemClock.sleep(config.drainMs);
+  gateway.stop();
+  await server.close({ graceMs: config.shutdownGraceMs });
+  await gateway.close();
+  await delivering;
+  logger.info({}, "Gateway stopped");
+  return 0;
+}

@@ -1,0 +1,176 @@
+/**
+ * What must hold before a message is acknowledged: its element is understood, its topic is one of its source's,
+ * it has not expired, its payload is valid. What does not hold becomes a verdict, and all messages of a request
+ * enter the store in one transaction.
+ */
+import type { Clock } from "./clock.ts";
+import type { SourceConfig } from "./config/config.ts";
+import { EnvelopeError } from "./errors.ts";
+import { identityOf } from "./identity.ts";
+import { type LaneName, laneKey, type MqttMessage, type Signal } from "./message.ts";
+import type { PayloadFormat, Refusal } from "./payload/format.ts";
+import type { Element, Envelope, Stored } from "./source/adapter.ts";
+import { matchesTopicFilter } from "./source/topic.ts";
+import type { Arrival, BatchStore, DeadLetter, Verdict } from "./store/batch-store.ts";
+
+/** The one message of a request has a payload beyond the limit; nothing was stored (413). */
+export class PayloadTooLargeError extends Error {
+  override readonly name = "PayloadTooLargeError";
+}
+
+export interface ReceiverOptions {
+  store: Pick<BatchStore, "append" | "deadLetters">;
+  clock: Clock;
+  format: PayloadFormat;
+  /** Every lane with its bit in `Verdict.lanes`. */
+  lanes: readonly { name: LaneName; mask: number }[];
+  /** For replays: the sources as they are configured now. */
+  sources: readonly SourceConfig[];
+  payloadBytesMax: number;
+  /** Called with the number of accepted messages once they are on disk. */
+  onAppended?: ((accepted: number) => void) | undefined;
+}
+
+export type Replay = { kind: "replayed" } | { kind: "gone" } | { kind: "refused"; refusal: Refusal };
+
+export interface Receiver {
+  /**
+   * Judge and store the messages of one request. Resolves once they are on disk.
+   *
+   * Errors: EnvelopeError when the only message is outside the source's Topic Filters, PayloadTooLargeError when
+   *         its payload is too large, StoreFullError; nothing was stored then.
+   */
+  receive(source: SourceConfig, envelope: Envelope): Promise<Stored>;
+  /** Let a dead letter through the front door again, or queue it again for the lane that refused it. */
+  replay(letter: DeadLetter): Promise<Replay>;
+}
+
+type Accepted = Extract<Verdict, { kind: "accepted" }>;
+type Died = Extract<Verdict, { kind: "deadLettered" }>;
+
+const nothing: Stored = { accepted: 0, duplicates: 0, expired: 0, filtered: 0, deadLettered: 0 };
+
+export function createReceiver(options: ReceiverOptions): Receiver {
+  const { store, clock, format, lanes, payloadBytesMax, onAppended } = options;
+  const sourcesByName = new Map(options.sources.map((source) => [source.name, source]));
+  const masks: Record<Signal, number> = { metrics: 0, logs: 0 };
+  for (const { name, mask } of lanes) masks[name.signal] += mask;
+
+  /** The rules of the front door; undefined: the message passes. */
+  function findFault(source: SourceConfig, message: MqttMessage): Died | undefined {
+    if (!isTopicAllowed(source, message.topic)) {
+      const detail = `Cannot take topic ${quote(message.topic)}: wanted one that matches ${source.topicFilters.join(", ")}`;
+      return { kind: "deadLettered", reason: "topicNotAllowed", path: "topic", detail };
+    }
+    const bytes = message.payload.byteLength;
+    if (bytes > payloadBytesMax) {
+      const detail = `Cannot take a payload of ${bytes} bytes: limit is ${payloadBytesMax}`;
+      return { kind: "deadLettered", reason: "tooLarge", path: "payload", detail };
+    }
+    return undefined;
+  }
+
+  function checkPayload(message: MqttMessage, lenient: boolean): Accepted | Died {
+    const parsed = format.parse(message, { lenient });
+    if (parsed.kind === "refused") {
+      const { path, message: detail } = parsed.refusal;
+      return { kind: "deadLettered", reason: "invalidPayload", path, detail };
+    }
+    const { metrics, logs } = parsed.items;
+    const owed = (metrics.length > 0 ? masks.metrics : 0) + (logs.length > 0 ? masks.logs : 0);
+    return { kind: "accepted", lanes: owed };
+  }
+
+  function judge(source: SourceConfig, message: MqttMessage, arrivedAtUs: number): Verdict {
+    const expiresAtUs = expiryOf(message, arrivedAtUs);
+    if (expiresAtUs !== undefined && arrivedAtUs >= expiresAtUs) return { kind: "expired" };
+    const verdict = checkPayload(message, source.lenient);
+    return verdict.kind === "accepted" ? { ...verdict, expiresAtUs } : verdict;
+  }
+
+  function arrive(source: SourceConfig, element: Element, isArray: boolean, arrivedAtUs: number) {
+    if (element.kind === "ignored") return undefined;
+    if (element.kind === "broken") return buried(source, element, arrivedAtUs);
+    const message: MqttMessage = { ...element.message, source: source.name };
+    const fault = findFault(source, message);
+    if (fault && !isArray) throw refusalOf(fault);
+    const verdict = fault ?? judge(source, message, arrivedAtUs);
+    return { message, arrivedAtUs, identity: identityOf(message), verdict };
+  }
+
+  return {
+    async receive(source, envelope) {
+      const arrivedAtUs = clock.nowUs();
+      const arrivals: Arrival[] = [];
+      for (const element of envelope.elements) {
+        const arrival = arrive(source, element, envelope.isArray, arrivedAtUs);
+        if (arrival) arrivals.push(arrival);
+      }
+      if (arrivals.length === 0) return nothing;
+      const stored = await store.append(arrivals);
+      if (stored.accepted > 0) onAppended?.(stored.accepted);
+      return stored;
+    },
+
+    async replay({ id, message, reason, path, detail, lane }) {
+      let verdict: Accepted | Died;
+      if (lane) {
+        const key = laneKey(lane);
+        const found = lanes.find(({ name }) => laneKey(name) === key);
+        if (!found)
+          return refused("", `Cannot replay for lane ${key}: no destination of that name takes it now`);
+        verdict = { kind: "accepted", lanes: found.mask };
+      } else if (reason === "invalidEnvelope") {
+        return refused(path, detail);
+      } else {
+        const source = sourcesByName.get(message.source);
+        if (!source)
+          return refused("", `Cannot replay: source ${quote(message.source)} is not configured now`);
+        verdict = findFault(source, message) ?? checkPayload(message, source.lenient);
+      }
+      if (verdict.kind === "deadLettered") return refused(verdict.path, verdict.detail);
+      const isReplayed = await store.deadLetters.replay(id, { lanes: verdict.lanes });
+      if (!isReplayed) return { kind: "gone" };
+      onAppended?.(1);
+      return { kind: "replayed" };
+    },
+  };
+}
+
+function isTopicAllowed({ topicFilters }: SourceConfig, topic: string): boolean {
+  return topicFilters.length === 0 || topicFilters.some((filter) => matchesTopicFilter(filter, topic));
+}
+
+/** Source: MQTT 5.0, 3.3.2.3.3, counted from the publish where that is known. */
+function expiryOf(message: MqttMessage, arrivedAtUs: number): number | undefined {
+  const { publishedAtUs = arrivedAtUs, messageExpiryIntervalSeconds } = message;
+  if (messageExpiryIntervalSeconds === undefined) return undefined;
+  return publishedAtUs + messageExpiryIntervalSeconds * 1_000_000;
+}
+
+function buried(
+  source: SourceConfig,
+  element: Extract<Element, { kind: "broken" }>,
+  arrivedAtUs: number,
+): Arrival {
+  const { path, reason: detail, body: payload } = element;
+  return {
+    message: { source: source.name, topic: "", payload, userProperties: [] },
+    arrivedAtUs,
+    verdict: { kind: "deadLettered", reason: "invalidEnvelope", path, detail },
+  };
+}
+
+function refusalOf({ reason, path, detail }: Died): Error {
+  if (reason === "tooLarge") return new PayloadTooLargeError(detail);
+  return new EnvelopeError(detail, { issues: [{ path, message: detail }] });
+}
+
+function refused(path: string, message: string): Replay {
+  return { kind: "refused", refusal: { path, message } };
+}
+
+/** A sender's text in a sentence, never longer than the sentence. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
+}

@@ -1,0 +1,179 @@
+import { describe, expect, it } from "vitest";
+import { createTestApp, problemOf, validMetrics } from "../support/app.ts";
+
+describe("GET /livez and /readyz", () => {
+  it.each(["/livez", "/readyz", "/readyz/"])("%s answers 200", async (path) => {
+    expect((await createTestApp().app.request(path)).status).toBe(200);
+  });
+
+  it("/readyz answers 503 with the reason when the store cannot be used", async () => {
+    const { app } = createTestApp({
+      wrapStore: (store) => ({ ...store, ledger: () => Promise.reject(new Error("no /tmp/file")) }),
+    });
+    const response = await app.request("/readyz");
+    const problem = await problemOf(response);
+    expect(problem).toMatchObject({ status: 503, errors: [{ message: "The store cannot be used" }] });
+    expect(JSON.stringify(problem)).not.toContain("/tmp");
+    expect((await app.request("/livez")).status).toBe(200);
+  });
+
+  it.each(["stopping", "draining"] as const)("/readyz answers 503 while %s", async (phase) => {
+    const { app, state } = createTestApp();
+    state[phase] = true;
+    expect(await problemOf(await app.request("/readyz"))).toMatchObject({ status: 503 });
+    expect((await app.request("/livez")).status).toBe(200);
+  });
+});
+
+describe("GET /status", () => {
+  it("has exactly the fields of the contract", async () => {
+    const { post, status, clock } = createTestApp({
+      health: {
+        health: "Degraded",
+        reasonCode: "X",
+        reason: "Away",
+        nextAttemptAtUs: 1_767_607_200_000_000,
+        retries: 3,
+      },
+    });
+    await post("/webhooks/raw", validMetrics);
+    clock.advance(2_500);
+    const lane = {
+      owed: 0,
+      delivered: 0,
+      expiredInStore: 0,
+      deadLettered: 0,
+      pending: 0,
+      oldestPendingSeconds: 0,
+      exportedItems: 0,
+      rejectedItems: 0,
+      retries: 3,
+      health: "Degraded",
+      reasonCode: "X",
+      reason: "Away",
+      nextAttemptAt: "2026-01-05T10:00:00.000Z",
+    };
+    expect(await status()).toEqual({
+      version: "1.2.3",
+      startedAt: "2026-01-05T10:00:00.000Z",
+      acknowledge: "stored",
+      received: 1,
+      accepted: 1,
+      duplicates: 0,
+      idConflicts: 0,
+      expiredOnArrival: 0,
+      filtered: 0,
+      deadLetteredOnArrival: 0,
+      ignored: 0,
+      refused: {
+        unauthorized: 0,
+        badEnvelope: 0,
+        tooLarge: 0,
+        storeFull: 0,
+        overloaded: 0,
+        stopping: 0,
+        timedOut: 0,
+      },
+      sources: {
+        raw: { received: 1, lastReceivedAt: "2026-01-05T10:00:00.000Z" },
+        mqtt: { received: 0, lastReceivedAt: null },
+        emqx: { received: 0, lastReceivedAt: null },
+      },
+      bridges: {},
+      store: { bytes: expect.any(Number), bytesMax: 10_000_000 },
+      deadLetters: { kept: 0, discarded: 0 },
+      destinations: {
+        collector: { metrics: { ...lane, owed: 1, pending: 1, oldestPendingSeconds: 2 }, logs: lane },
+      },
+    });
+  });
+});
+
+describe("every route", () => {
+  it.each([
+    ["POST", "/livez", "GET, HEAD"],
+    ["POST", "/readyz", "GET, HEAD"],
+    ["DELETE", "/status", "GET, HEAD"],
+    ["POST", "/metrics", "GET, HEAD"],
+    ["GET", "/timer/flush", "POST"],
+    ["POST", "/dead-letters", "GET, HEAD"],
+    ["POST", "/dead-letters/1", "GET, HEAD, DELETE"],
+    ["GET", "/dead-letters/1/replay", "POST"],
+  ])("%s %s answers 405 with Allow", async (method, path, allow) => {
+    const response = await createTestApp().app.request(path, { method });
+    expect(response.headers.get("allow")).toBe(allow);
+    expect(await problemOf(response)).toMatchObject({ status: 405 });
+  });
+
+  it("that is unknown answers 404 as a problem", async () => {
+    expect(await problemOf(await createTestApp().app.request("/nothing"))).toMatchObject({ status: 404 });
+  });
+
+  it.each(["/status", "/metrics"])("%s answers 503, not 500, when the store fails", async (path) => {
+    const { app } = createTestApp({
+      wrapStore: (store) => ({ ...store, ledger: () => Promise.reject(new Error("secret text")) }),
+    });
+    const response = await app.request(path);
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await problemOf(response)).toMatchObject({
+      status: 503,
+      detail: expect.not.stringContaining("secret"),
+    });
+  });
+});
+
+describe("GET /metrics", () => {
+  it("gives the metrics of the contract, by exactly these names", async () => {
+    const { app, post, telemetry } = createTestApp();
+    await post("/webhooks/raw", validMetrics);
+    await post("/webhooks/raw", "{");
+    await post("/webhooks/mqtt", "{");
+    telemetry.onExport({ destination: "collector", signal: "metrics", outcome: "accepted", durationMs: 20 });
+    const response = await app.request("/metrics");
+    expect(response.headers.get("content-type")).toMatch(/^text\/plain/);
+    const text = await response.text();
+    const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
+    expect(types.sort()).toEqual([
+      "gateway_commit_duration_seconds histogram",
+      "gateway_export_duration_seconds histogram",
+      "gateway_exports_total counter",
+      "gateway_items_exported_total counter",
+      "gateway_items_rejected_total counter",
+      "gateway_messages_accepted_total counter",
+      "gateway_messages_dead_lettered_total counter",
+      "gateway_messages_delivered_total counter",
+      "gateway_messages_duplicate_total counter",
+      "gateway_messages_expired_total counter",
+      "gateway_messages_pending gauge",
+      "gateway_messages_per_commit histogram",
+      "gateway_messages_received_total counter",
+      "gateway_oldest_pending_seconds gauge",
+      "gateway_requests_refused_total counter",
+      "gateway_store_bytes gauge",
+    ]);
+    for (const line of [
+      'gateway_messages_received_total{source="raw"} 2',
+      'gateway_messages_accepted_total{source="raw"} 1',
+      'gateway_messages_dead_lettered_total{stage="arrival",reason="invalidPayload"} 1',
+      'gateway_messages_pending{destination="collector",signal="metrics"} 1',
+      'gateway_messages_expired_total{stage="delivery"} 0',
+      'gateway_requests_refused_total{source="mqtt",reason="badEnvelope"} 1',
+      'gateway_exports_total{destination="collector",signal="metrics",outcome="accepted"} 1',
+      "gateway_messages_per_commit_count 2",
+      "gateway_commit_duration_seconds_count 2",
+    ]) {
+      expect(text.split("\n")).toContain(line);
+    }
+    expect(text).not.toMatch(/otel_scope|target_info|_total_total/);
+  });
+
+  it("keeps counting from one scrape to the next", async () => {
+    const { app, post } = createTestApp();
+    await post("/webhooks/raw", validMetrics);
+    await app.request("/metrics");
+    await post("/webhooks/raw", validMetrics);
+    const text = await (await app.request("/metrics")).text();
+    expect(text).toContain('gateway_messages_received_total{source="raw"} 2\n');
+    expect(text).toContain("gateway_messages_per_commit_count 2\n");
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { identityOf } from "../../pipeline/identity.ts";
+import type { MqttMessage } from "../../pipeline/message.ts";
+
+const base: MqttMessage = {
+  source: "s",
+  topic: "t",
+  payload: new Uint8Array([1, 2]),
+  clientId: "c",
+  messageId: "m",
+  userProperties: [],
+};
+
+function halves(fields: Partial<MqttMessage>): { sender: string; content: string } {
+  const hex = Buffer.from(identityOf({ ...base, ...fields }) ?? []).toString("hex");
+  return { sender: hex.slice(0, 16), content: hex.slice(16) };
+}
+
+describe("identityOf()", () => {
+  it("is 16 bytes, the same for the same message", () => {
+    expect(identityOf(base)).toHaveLength(16);
+    expect(identityOf(base)).toEqual(
+      identityOf({ ...base, payload: base.payload.slice(), dup: true, qos: 1 }),
+    );
+  });
+
+  it("is undefined without a message id", () => {
+    expect(identityOf({ ...base, messageId: undefined })).toBeUndefined();
+  });
+
+  it.each([
+    ["source", { source: "x" }],
+    ["client id", { clientId: "x" }],
+    ["missing client id", { clientId: undefined }],
+    ["message id", { messageId: "x" }],
+  ])("another %s is another sender's message with the same content", (_, fields) => {
+    expect(halves(fields).sender).not.toBe(halves({}).sender);
+    expect(halves(fields).content).toBe(halves({}).content);
+  });
+
+  it.each([
+    ["topic", { topic: "x" }],
+    ["payload", { payload: new Uint8Array([1, 3]) }],
+  ])("another %s is another content under the same id", (_, fields) => {
+    expect(halves(fields).sender).toBe(halves({}).sender);
+    expect(halves(fields).content).not.toBe(halves({}).content);
+  });
+
+  it("does not mix up fields that are the same text put together", () => {
+    expect(halves({ source: "ab", clientId: "c" })).not.toEqual(halves({ source: "a", clientId: "bc" }));
+    expect(halves({ clientId: "ab", messageId: "c" })).not.toEqual(
+      halves({ clientId: "a", messageId: "bc" }),
+    );
+    const bytes = new TextEncoder();
+    expect(halves({ topic: "ab", payload: bytes.encode("c") })).not.toEqual(
+      halves({ topic: "a", payload: bytes.encode("bc") }),
+    );
+  });
+});

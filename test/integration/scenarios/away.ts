@@ -55,7 +55,7 @@ export async function receiverAway({ awayMs }: { awayMs: number }): Promise<void
   );
   residentMost = Math.max(residentMost, residentBytes(gateway));
   console.log(
-    `${posted} messages, ${lanesOf(away)[0]?.pending} waited; resident ${megabytes(residentBefore)} MB, at most ${megabytes(residentMost)} MB`,
+    `${posted} messages, ${lanesOf(away)[0]?.pending} waited; resident at most ${megabytes(residentMost)} MB`,
   );
 
   expect(ledgerFaults(status)).toEqual([]);

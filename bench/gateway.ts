@@ -1,0 +1,112 @@
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { endProcess, residentBytesMax } from "./child.ts";
+import { destination, source } from "./messages.ts";
+
+export interface BenchGateway {
+  port: number;
+  /** Send all that waits now, however long it takes. */
+  flush(): Promise<{ messages: number; durationMs: number }>;
+  residentBytesMax(): number;
+  end(): Promise<void>;
+}
+
+const cli = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+
+/** Nothing becomes due by itself within a benchmark. */
+export function writeConfiguration(options: {
+  folder: string;
+  storePath: string;
+  sinkPort: number;
+  port: number;
+}): string {
+  const path = join(options.folder, "gateway.yaml");
+  writeFileSync(
+    path,
+    `apiVersion: connectivity.iotoperations.azure.com/v1
+kind: DataflowEndpoint
+metadata: { name: ${destination} }
+spec:
+  endpointType: OpenTelemetry
+  openTelemetrySettings:
+    host: http://127.0.0.1:${options.sinkPort}
+    batching: { latencySeconds: 65535, maxMessages: 0 }
+    authentication: { method: Anonymous }
+    tls: { mode: Disabled }
+---
+apiVersion: mqtt-otlp-gateway/v1
+kind: Gateway
+metadata: { name: bench }
+spec:
+  listen: { host: 127.0.0.1, port: ${options.port} }
+  store: { path: ${JSON.stringify(options.storePath)} }
+  sources:
+    - { name: ${source.one}, adapter: raw, authentication: { method: None } }
+    - { name: ${source.many}, adapter: mqtt, authentication: { method: None } }
+`,
+  );
+  return path;
+}
+
+export function spawnGateway(configPath: string, environment: Record<string, string> = {}) {
+  return spawn(process.execPath, [cli, "serve", "--config", configPath], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...environment },
+  });
+}
+
+/** The gateway as a user starts it, in a process of its own. `sinkPort` left out: there is no receiver. */
+export async function startGateway(options: {
+  folder: string;
+  storePath: string;
+  sinkPort?: number;
+  environment?: Record<string, string>;
+}): Promise<BenchGateway> {
+  const configPath = writeConfiguration({ sinkPort: 9, ...options, port: 0 });
+  const child = spawnGateway(configPath, options.environment);
+  const port = await new Promise<number>((resolve, reject) => {
+    let log = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      log += text;
+      const started = /"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(log)?.[1];
+      if (started !== undefined) resolve(Number(started));
+    });
+    child.once("exit", (status) => reject(new Error(`The gateway exited with ${status}: ${log}`)));
+  });
+
+  async function flushOnce(): Promise<{ messages: number; pending: number }> {
+    const response = await fetch(`http://127.0.0.1:${port}/timer/flush`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"force":true}',
+    });
+    // 503: one pass works for a limited time, and more was due than it could send.
+    const answer = (await response.json()) as { messages: number; pending: number };
+    if (answer.messages === 0 && answer.pending > 0)
+      throw new Error(`Cannot flush: ${answer.pending} messages wait and none was sent`);
+    return answer;
+  }
+
+  return {
+    port,
+    async flush() {
+      const startMs = performance.now();
+      const { pending } = await status(port);
+      let messages = 0;
+      while (messages < pending) messages += (await flushOnce()).messages;
+      return { messages, durationMs: performance.now() - startMs };
+    },
+    residentBytesMax: () => residentBytesMax(child.pid),
+    end: () => endProcess(child),
+  };
+}
+
+async function status(port: number): Promise<{ pending: number }> {
+  const response = await fetch(`http://127.0.0.1:${port}/status`);
+  const { destinations } = (await response.json()) as {
+    destinations: Record<string, { metrics: { pending: number } }>;
+  };
+  return { pending: destinations[destination]?.metrics.pending ?? 0 };
+}

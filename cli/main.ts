@@ -5,6 +5,8 @@
  * Exit status: 0 done; 1 failed while running; 2 bad usage or configuration, or a store written by a newer version.
  */
 import { enableCompileCache } from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type LogLevel, logLevels } from "../pipeline/config/config.ts";
 import { ConfigError, StoreVersionError, toError } from "../pipeline/errors.ts";
@@ -106,6 +108,16 @@ function print(text: string): 0 {
   return 0;
 }
 
+/**
+ * Halves the time to the first answer from the second start on. The folder is the user's own, because whoever can
+ * write into it can change what runs; where there is none, nothing is cached. Threads learn of it by the variable.
+ */
+function cacheCompiledCode(environment: NodeJS.ProcessEnv): void {
+  const base = environment.XDG_CACHE_HOME ?? join(homedir(), ".cache");
+  environment.NODE_COMPILE_CACHE ??= join(base, "mqtt-otlp-gateway", "compiled");
+  enableCompileCache(environment.NODE_COMPILE_CACHE);
+}
+
 /** What to tell the person at the terminal, and the exit status. */
 function explain(error: unknown): { text: string; status: 1 | 2 } {
   if (error instanceof UsageError)
@@ -114,8 +126,7 @@ function explain(error: unknown): { text: string; status: 1 | 2 } {
   return { text: `${toError(error).message}\n`, status: error instanceof StoreVersionError ? 2 : 1 };
 }
 
-// Halves the time to the first answer from the second start on; what is not needed for it is imported later.
-enableCompileCache();
+cacheCompiledCode(process.env);
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

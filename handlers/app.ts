@@ -4,7 +4,7 @@ import type { Clock } from "../pipeline/clock.ts";
 import type { GatewayConfig, SecretReference } from "../pipeline/config/config.ts";
 import { toError } from "../pipeline/errors.ts";
 import type { Logger } from "../pipeline/logger.ts";
-import type { Signal } from "../pipeline/message.ts";
+import type { LaneName } from "../pipeline/message.ts";
 import type { Receiver } from "../pipeline/receive.ts";
 import type { Secret } from "../pipeline/secret.ts";
 import { adapters } from "../pipeline/source/adapters.ts";
@@ -54,7 +54,7 @@ export interface AppOptions {
   config: GatewayConfig;
   receiver: Receiver;
   store: BatchStore;
-  delivery: { flush: Flush; health(destination: string, signal: Signal): LaneHealth };
+  delivery: { flush: Flush; health(): Promise<readonly { lane: LaneName; health: LaneHealth }[]> };
   telemetry: Telemetry;
   clock: Clock;
   logger: Logger;

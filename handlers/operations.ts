@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { laneKey } from "../pipeline/message.ts";
 import type { AppOptions } from "./app.ts";
 import { methodNotAllowed, problem } from "./problem.ts";
 import { describeStatus } from "./status.ts";
@@ -25,19 +26,20 @@ export function createOperationRoutes(options: AppOptions): Hono {
     return problem(503, reasons.join("; "), { errors: reasons.map((message) => ({ path: "", message })) });
   });
 
-  routes.get("/status", async (c) =>
-    c.json(
+  routes.get("/status", async (c) => {
+    const [ledger, health] = await Promise.all([store.ledger(), delivery.health()]);
+    return c.json(
       describeStatus({
         version: state.version,
         startedAtUs: state.startedAtUs,
         nowUs: clock.nowUs(),
-        ledger: await store.ledger(),
+        ledger,
         config,
         counters: telemetry.requests,
-        health: ({ destination, signal }) => delivery.health(destination, signal),
+        health: new Map(health.map(({ lane, health }) => [laneKey(lane), health])),
       }),
-    ),
-  );
+    );
+  });
 
   routes.get("/metrics", async (c) => {
     const text = await telemetry.scrape(await store.ledger(), clock.nowUs());

@@ -1,5 +1,5 @@
 import type { GatewayConfig } from "../pipeline/config/config.ts";
-import type { LaneName } from "../pipeline/message.ts";
+import { laneKey } from "../pipeline/message.ts";
 import type { RequestCounters } from "../pipeline/refusals.ts";
 import type { LaneLedger, Ledger, SourceLedger } from "../pipeline/store/batch-store.ts";
 import type { LaneHealth } from "./app.ts";
@@ -11,8 +11,18 @@ export interface StatusOptions {
   ledger: Ledger;
   config: Pick<GatewayConfig, "sources">;
   counters: RequestCounters;
-  health(lane: LaneName): LaneHealth;
+  /** By `laneKey`. */
+  health: ReadonlyMap<string, LaneHealth>;
 }
+
+/** Of a lane in the ledger that nothing delivers. */
+const notDelivered: LaneHealth = {
+  health: "Unknown",
+  reasonCode: null,
+  reason: null,
+  nextAttemptAtUs: null,
+  retries: 0,
+};
 
 /** The ledger as an operator reads it. */
 export function describeStatus({ ledger, ...options }: StatusOptions) {
@@ -68,7 +78,7 @@ function describeDestinations(ledger: Ledger, options: Omit<StatusOptions, "ledg
 }
 
 function describeLane(lane: LaneLedger, { nowUs, health }: Omit<StatusOptions, "ledger">) {
-  const { retries, health: state, reasonCode, reason, nextAttemptAtUs } = health(lane.name);
+  const condition = health.get(laneKey(lane.name)) ?? notDelivered;
   return {
     owed: lane.owed,
     delivered: lane.delivered,
@@ -78,11 +88,11 @@ function describeLane(lane: LaneLedger, { nowUs, health }: Omit<StatusOptions, "
     oldestPendingSeconds: ageSeconds(lane.oldestArrivedAtUs, nowUs),
     exportedItems: lane.exportedItems,
     rejectedItems: lane.rejectedItems,
-    retries,
-    health: state,
-    reasonCode,
-    reason,
-    nextAttemptAt: nextAttemptAtUs === null ? null : isoTime(nextAttemptAtUs),
+    retries: condition.retries,
+    health: condition.health,
+    reasonCode: condition.reasonCode,
+    reason: condition.reason,
+    nextAttemptAt: condition.nextAttemptAtUs === null ? null : isoTime(condition.nextAttemptAtUs),
   };
 }
 

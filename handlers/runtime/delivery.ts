@@ -22,13 +22,6 @@ export interface DeliveryOptions {
   onExport(observation: ExportObservation): void;
 }
 
-/** Every lane of a configuration, destination by destination. */
-export function laneNames(config: GatewayConfig): LaneName[] {
-  return config.destinations.flatMap(({ name, signals }) =>
-    signals.map((signal) => ({ destination: name, signal })),
-  );
-}
-
 /** Build the lanes' deliveries. `close` ends the exporters' connections. */
 export function assembleDelivery(options: DeliveryOptions): Delivery & { close(): Promise<void> } {
   const { config, store, secrets, clock, logger, onExport } = options;

@@ -1,16 +1,16 @@
 /** The whole gateway from its configuration, for every runtime: only listening is left to them. */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Clock, systemClock } from "../../pipeline/clock.ts";
+import { systemClock } from "../../pipeline/clock.ts";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
 import type { Logger } from "../../pipeline/logger.ts";
-import { laneKey } from "../../pipeline/message.ts";
+import type { LaneName } from "../../pipeline/message.ts";
 import { aioFormat } from "../../pipeline/payload/aio.ts";
 import { createReceiver } from "../../pipeline/receive.ts";
 import { openThreadedStore } from "../../pipeline/store/thread.ts";
 import { createTelemetry } from "../../pipeline/telemetry.ts";
-import { createApp, type GatewayState } from "../app.ts";
-import { assembleDelivery, laneNames } from "./delivery.ts";
+import type { GatewayState } from "../app.ts";
+import { startDeliveryThread } from "./delivery-thread.ts";
 import { createSecrets } from "./secrets.ts";
 import { version } from "./version.ts";
 
@@ -18,6 +18,8 @@ export interface Gateway {
   fetch(request: Request): Response | Promise<Response>;
   /** Drives every lane until `close`. */
   deliver(): Promise<void>;
+  /** Rejects when a part of it has ended by itself: a new process is the remedy, the store is as it was. */
+  readonly failed: Promise<never>;
   /** `/readyz` turns 503 from now on; requests are still served. */
   drain(): void;
   /** Turn requests away from now on. */
@@ -33,30 +35,36 @@ export interface Gateway {
  */
 export async function openGateway(
   config: GatewayConfig,
-  options: { logger: Logger; clock?: Clock; environment?: Record<string, string | undefined> },
+  options: { logger: Logger; environment?: Record<string, string | undefined> },
 ): Promise<Gateway> {
-  const { logger, clock = systemClock, environment } = options;
+  const { logger, environment = { ...process.env } } = options;
+  const clock = systemClock;
   const telemetry = createTelemetry();
-  const { open: secrets } = createSecrets({ clock, ...(environment ? { environment } : {}) });
+  const { open: secrets } = createSecrets({ clock, environment });
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
   mkdirSync(dirname(config.store.path), { recursive: true });
   const names = laneNames(config);
-  const store = await openThreadedStore({
+  const opening = openThreadedStore({
     path: config.store.path,
     bytesMax: config.store.bytesMax,
     deadLetterBytesMax: config.deadLetters.bytesMax,
     dedupe: config.dedupe,
     lanes: names,
     onCommit: telemetry.onCommit,
+    onFailure: failed.reject,
   });
+  // Imported while the writer thread starts on another core.
+  const [store, { createApp }] = await Promise.all([opening, import("../app.ts")]);
   for (const notice of store.notices) logger.warn({}, notice);
 
-  const delivery = assembleDelivery({
+  const delivery = startDeliveryThread({
     config,
-    store,
-    secrets,
-    clock,
+    environment,
+    port: store.connect(),
     logger,
     onExport: telemetry.onExport,
+    onFailure: failed.reject,
   });
   const receiver = createReceiver({
     store,
@@ -68,20 +76,11 @@ export async function openGateway(
     onAppended: delivery.wake,
   });
   const state: GatewayState = { draining: false, stopping: false, startedAtUs: clock.nowUs(), version };
-  const lanes = new Map(delivery.lanes.map((lane) => [laneKey(lane.name), lane]));
   const app = createApp({
     config,
     receiver,
     store,
-    delivery: {
-      flush: delivery.flush,
-      health: (destination, signal) => {
-        const key = laneKey({ destination, signal });
-        const lane = lanes.get(key);
-        if (lane === undefined) throw new Error(`Cannot tell the health of ${key}: there is no such lane`);
-        return lane.health();
-      },
-    },
+    delivery,
     telemetry,
     clock,
     logger,
@@ -92,6 +91,7 @@ export async function openGateway(
   return {
     fetch: (request) => app.fetch(request),
     deliver: () => delivery.run(),
+    failed: failed.promise,
     drain() {
       state.draining = true;
     },
@@ -101,8 +101,14 @@ export async function openGateway(
     async close() {
       state.stopping = true;
       await delivery.stop({ graceMs: config.shutdownGraceMs });
-      await delivery.close();
       await store.close();
     },
   };
+}
+
+/** Every lane of a configuration, destination by destination. */
+function laneNames(config: GatewayConfig): LaneName[] {
+  return config.destinations.flatMap(({ name, signals }) =>
+    signals.map((signal) => ({ destination: name, signal })),
+  );
 }

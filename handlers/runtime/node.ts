@@ -1,7 +1,6 @@
 /** The gateway as a server on Node. */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createAdaptorServer } from "@hono/node-server";
 import type { LogLevel } from "../../pipeline/config/config.ts";
 import { loadGatewayConfig } from "./config-files.ts";
 import { type Gateway, openGateway } from "./gateway.ts";
@@ -24,9 +23,9 @@ export async function listen(
   fetch: Gateway["fetch"],
   { host, port }: { host: string; port: number },
 ): Promise<Listening> {
+  const { createAdaptorServer } = await import("@hono/node-server");
   const server = createAdaptorServer({
     fetch,
-    overrideGlobalObjects: false,
     // A sender that stalls in its headers or its body gives its connection up.
     serverOptions: {
       maxHeaderSize: headerBytesMax,
@@ -72,7 +71,10 @@ export async function serve(options: {
   return runUntilSignal({
     config,
     logger,
-    open: () => openGateway(config, { logger }),
+    open: async () => {
+      const [gateway] = await Promise.all([openGateway(config, { logger }), import("@hono/node-server")]);
+      return gateway;
+    },
     listen: (gateway) => listen(gateway.fetch, config.listen),
     onSignal: (handle) => {
       process.on("SIGTERM", () => handle("SIGTERM"));

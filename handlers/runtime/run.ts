@@ -3,7 +3,8 @@
  *
  *   open store → listen → deliver … signal → drain → answer what is in flight → flush → close → 0
  *
- * A second signal exits at once: nothing is lost, because nothing was promised that is not on disk.
+ * A second signal, and a part of the gateway that fails, exit at once: nothing is lost, because nothing was promised
+ * that is not on disk.
  */
 import { systemClock } from "../../pipeline/clock.ts";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
@@ -40,7 +41,8 @@ export async function runUntilSignal(options: {
   );
 
   const delivering = gateway.deliver();
-  const signal = await new Promise<StopSignal>((resolve) => {
+  delivering.catch(() => undefined);
+  const signalled = new Promise<StopSignal>((resolve) => {
     let stopping = false;
     options.onSignal((signal) => {
       if (stopping) options.exit(0);
@@ -48,6 +50,14 @@ export async function runUntilSignal(options: {
       resolve(signal);
     });
   });
+  let signal: StopSignal;
+  try {
+    signal = await Promise.race([signalled, gateway.failed]);
+  } catch (error) {
+    logger.error({ error: toError(error) }, "Gateway failed");
+    options.exit(1);
+    throw error;
+  }
 
   logger.info({ signal }, "Gateway stopping");
   gateway.drain();

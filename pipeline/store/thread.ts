@@ -29,19 +29,23 @@ export interface StoreConnection {
  * Open the durable store in a writer thread of its own, so that no commit blocks the caller's thread.
  *
  * Errors: StoreLockedError, StoreVersionError. When the writer thread dies, everything outstanding and every later
- *         call is rejected.
+ *         call is rejected, and `onFailure` is called.
  */
-export async function openThreadedStore(options: StoreOptions): Promise<ThreadedStore> {
-  const { onCommit, ...writerOptions } = options;
+export async function openThreadedStore(
+  options: StoreOptions & { onFailure?(error: Error): void },
+): Promise<ThreadedStore> {
+  const { onCommit, onFailure, ...writerOptions } = options;
   const worker = new Worker(workerUrl(), {
     workerData: writerOptions satisfies WriterOptions,
     resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMbMax },
   });
   const client = new WriterClient(worker, onCommit);
+  let isClosed = false;
   worker.on("error", (error) => client.fail(toError(error)));
   const exited = new Promise<void>((resolve) => {
     worker.on("exit", () => {
       client.fail(writerEnded());
+      if (!isClosed) onFailure?.(client.failure ?? writerEnded());
       resolve();
     });
   });
@@ -63,6 +67,7 @@ export async function openThreadedStore(options: StoreOptions): Promise<Threaded
     async close() {
       if (client.failure === undefined) {
         await client.call({ target: "store", method: "close" });
+        isClosed = true;
         await worker.terminate();
       }
       await exited;

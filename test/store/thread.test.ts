@@ -145,8 +145,9 @@ describe("openThreadedStore()", () => {
     await connection.close();
   });
 
-  it("a writer thread that dies rejects what is outstanding and every later call", async () => {
-    await open();
+  it("a writer thread that dies says so, and rejects what is outstanding and every later call", async () => {
+    const failures: Error[] = [];
+    await open({ onFailure: (error: Error) => failures.push(error) });
     const port = store.connect();
     // A message that cannot be unpacked is an uncaught error there.
     port.postMessage({ kind: "append", ids: [1], packed: new ArrayBuffer(1) });
@@ -154,6 +155,15 @@ describe("openThreadedStore()", () => {
     await once(port, "close");
     await expect(store.append([arrival("1", filtered)])).rejects.toThrow();
     await expect(store.lane(metricsLane).position()).rejects.toThrow();
+    await store.close();
+    expect(failures).toHaveLength(1);
+  });
+
+  it("close() is no failure", async () => {
+    const failures: Error[] = [];
+    await open({ onFailure: (error: Error) => failures.push(error) });
+    await store.close();
+    expect(failures).toEqual([]);
   });
 
   it("a connection works in another thread", async () => {

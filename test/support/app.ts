@@ -126,14 +126,18 @@ export function createTestApp(options: TestAppOptions = {}): TestApp {
           ...options.flushResult,
         };
       },
-      health: () => ({
-        health: "Unknown",
-        reasonCode: null,
-        reason: null,
-        nextAttemptAtUs: null,
-        retries: 0,
-        ...options.health,
-      }),
+      health: async () =>
+        lanes.map((lane) => ({
+          lane,
+          health: {
+            health: "Unknown",
+            reasonCode: null,
+            reason: null,
+            nextAttemptAtUs: null,
+            retries: 0,
+            ...options.health,
+          },
+        })),
     },
     telemetry,
     clock,

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import type { Gateway } from "../../handlers/runtime/gateway.ts";
+import { runUntilSignal, type StopSignal } from "../../handlers/runtime/run.ts";
+import { loadConfig } from "../../pipeline/config/load.ts";
+import { createFakeLogger } from "../support/fake-logger.ts";
+
+/** A gateway that only writes down what was asked of it. */
+function setUp() {
+  const steps: string[] = [];
+  const failed = Promise.withResolvers<never>();
+  const delivering = Promise.withResolvers<void>();
+  const gateway: Gateway = {
+    fetch: () => new Response(),
+    deliver() {
+      steps.push("deliver");
+      return delivering.promise;
+    },
+    failed: failed.promise,
+    drain: () => void steps.push("drain"),
+    stop: () => void steps.push("stop"),
+    async close() {
+      steps.push("close");
+      delivering.resolve();
+    },
+  };
+  const logger = createFakeLogger();
+  const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317" };
+  const config = loadConfig({ files: [], environment, resolvePath: (_, path) => path });
+  const listening = Promise.withResolvers<(signal: StopSignal) => void>();
+  const status = runUntilSignal({
+    config,
+    logger,
+    open: async () => gateway,
+    listen: async () => ({ url: "http://127.0.0.1:8080", close: async () => void steps.push("answer") }),
+    onSignal: listening.resolve,
+    exit: (status) => void steps.push(`exit ${status}`),
+  });
+  return { steps, status, failed, delivering, logger, signal: listening.promise };
+}
+
+describe("runUntilSignal()", () => {
+  it("a signal answers what is in flight before it flushes and closes", async () => {
+    const { steps, status, signal } = setUp();
+    (await signal)("SIGINT");
+    expect(await status).toBe(0);
+    expect(steps).toEqual(["deliver", "drain", "stop", "answer", "close"]);
+  });
+
+  it("a second signal exits at once", async () => {
+    const { steps, status, signal } = setUp();
+    const send = await signal;
+    send("SIGINT");
+    send("SIGINT");
+    expect(steps).toEqual(["deliver", "exit 0"]);
+    await status;
+  });
+
+  it("a part that fails ends the process with status 1 and one line that says why", async () => {
+    const { steps, status, failed, delivering, logger, signal } = setUp();
+    await signal;
+    const error = new Error("Cannot use store: its writer thread has ended");
+    failed.reject(error);
+    delivering.reject(error);
+    await expect(status).rejects.toBe(error);
+    expect(steps).toEqual(["deliver", "exit 1"]);
+    expect(logger.lines.at(-1)).toEqual({ level: "error", message: "Gateway failed", fields: { error } });
+  });
+});

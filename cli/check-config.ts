@@ -9,7 +9,6 @@ import type {
   SourceConfig,
   TextOrSecret,
 } from "../pipeline/config/config.ts";
-import { batchingDefaults } from "../pipeline/config/kinds/dataflow-endpoint.ts";
 import { ConfigError } from "../pipeline/errors.ts";
 
 export interface CheckConfigOptions {
@@ -20,16 +19,20 @@ export interface CheckConfigOptions {
   writeError(text: string): void;
 }
 
-/** Resolves with the exit status: 0, or 2 when the configuration cannot be used; then every fault was written. */
+/**
+ * Resolves with the exit status: 0; 2 when the configuration cannot be used, then every fault was written; 1 when
+ * a destination that was asked did not take an empty request.
+ */
 export async function checkConfig(path: string | undefined, options: CheckConfigOptions): Promise<number> {
-  if (options.probe) {
-    options.writeError("--probe is not supported yet\n");
-    return 2;
-  }
   try {
     const config = loadGatewayConfig(path, options.environment);
-    options.write(`${describe(config, options.environment).join("\n")}\n`);
-    return 0;
+    const secrets = createSecrets({ clock: systemClock, environment: options.environment });
+    options.write(`${describe(config, secrets).join("\n")}\n`);
+    if (!options.probe) return 0;
+    const { probe } = await import("./probe.ts");
+    const { lines, isGood } = await probe(config, secrets);
+    options.write(`${["Probe", ...lines.map((line) => `  ${line}`)].join("\n")}\n`);
+    return isGood ? 0 : 1;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     options.writeError(`${error.message}\n`);
@@ -37,10 +40,12 @@ export async function checkConfig(path: string | undefined, options: CheckConfig
   }
 }
 
-function describe(config: GatewayConfig, environment: CheckConfigOptions["environment"]): string[] {
+type Secrets = ReturnType<typeof createSecrets>;
+
+function describe(config: GatewayConfig, secrets: Secrets): string[] {
   const { listen, limits, store, deadLetters, dedupe } = config;
   const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
-  const warnings = [...config.warnings, ...unreadableSecrets(config, environment)];
+  const warnings = [...config.warnings, ...unreadableSecrets(config, secrets)];
   return [
     `Gateway ${config.name}`,
     `  listens on http://${host}:${listen.port}`,
@@ -84,7 +89,7 @@ function describeDestination(destination: DestinationConfig): string[] {
   return [
     `  ${destination.name}: ${destination.url}`,
     `    protocol: ${destination.protocol}, TLS ${destination.url.startsWith("https:") ? "on" : "off"}, authentication Anonymous`,
-    `    batching: latencySeconds ${orDefault(batching.latencyMs / 1000, batchingDefaults.latencySeconds)}, maxMessages ${orDefault(batching.maxMessages, batchingDefaults.maxMessages)}`,
+    `    batching: latencySeconds ${batching.latencyMs / 1000}, maxMessages ${batching.maxMessages}`,
     `    signals: ${destination.signals.join(", ")}`,
     `    requests: ${destination.compression === "none" ? "not compressed" : destination.compression}, time-out ${destination.timeoutMs / 1000} s, at most ${destination.requestBytesMax} bytes`,
     `    headers: ${headers.length === 0 ? "none" : headers.join(", ")}`,
@@ -94,10 +99,6 @@ function describeDestination(destination: DestinationConfig): string[] {
   ];
 }
 
-function orDefault(value: number, standard: number): string {
-  return value === standard ? `${value} (default)` : String(value);
-}
-
 /** Where a value stands; never the value. */
 function placeOf(value: TextOrSecret): string {
   if (typeof value === "string") return "plain text";
@@ -105,7 +106,7 @@ function placeOf(value: TextOrSecret): string {
 }
 
 /** Secrets that cannot be read at this moment: the gateway would start, and answer 503 or not deliver. */
-function unreadableSecrets(config: GatewayConfig, environment: CheckConfigOptions["environment"]): string[] {
+function unreadableSecrets(config: GatewayConfig, secrets: Secrets): string[] {
   const references: SecretReference[] = [
     ...(config.administration === undefined ? [] : [config.administration.token]),
     ...config.sources.flatMap(({ authentication }) =>
@@ -115,7 +116,6 @@ function unreadableSecrets(config: GatewayConfig, environment: CheckConfigOption
       Object.values(headers).filter((value) => typeof value !== "string"),
     ),
   ];
-  const secrets = createSecrets({ clock: systemClock, environment });
   const unreadable = references.filter((reference) => secrets.open(reference).current() === undefined);
   return [...new Set(unreadable.map(placeOf))].map((place) => `Secret cannot be read, or is empty: ${place}`);
 }

@@ -47,26 +47,29 @@ function table(schema: JsonSchema): string {
 interface Row {
   path: string;
   field: JsonSchema;
-  required: boolean;
+  /** In its section: the document may do without that. */
+  required: boolean | "in section";
 }
 
 /** One row for each field that holds a value; sections and lists of sections are only walked through. */
-function fieldsOf(schema: JsonSchema, path: string, rows: Row[]): Row[] {
+function fieldsOf(schema: JsonSchema, path: string, rows: Row[], ifRequired: Row["required"] = true): Row[] {
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     const field = asSchema(property);
     const inner = path === "" ? name : `${path}.${name}`;
+    const isRequired = schema.required?.includes(name) ?? false;
+    const ifRequiredWithin = isRequired || field.default !== undefined ? ifRequired : "in section";
     const items = asSchema(Array.isArray(field.items) ? undefined : field.items);
     const variants = field.oneOf?.map(asSchema);
     if (field.properties !== undefined && Object.keys(field.properties).length > 0) {
-      fieldsOf(field, inner, rows);
+      fieldsOf(field, inner, rows, ifRequiredWithin);
     } else if (items.properties !== undefined) {
       rows.push({ path: inner, field, required: false });
       fieldsOf(items, `${inner}[]`, rows);
     } else if (variants !== undefined) {
       rows.push({ path: inner, field, required: false });
-      fieldsOf(merged(variants), inner, rows);
+      fieldsOf(merged(variants), inner, rows, ifRequiredWithin);
     } else {
-      rows.push({ path: inner, field, required: schema.required?.includes(name) ?? false });
+      rows.push({ path: inner, field, required: isRequired && ifRequired });
     }
   }
   return rows;
@@ -129,8 +132,8 @@ function rangeOf({ minimum, maximum }: JsonSchema): string {
   return unbounded ? `, at least ${minimum}` : `, ${minimum}–${maximum}`;
 }
 
-function defaultOf(field: JsonSchema, required: boolean): string {
-  if (required) return "required";
+function defaultOf(field: JsonSchema, required: Row["required"]): string {
+  if (required) return required === "in section" ? "required in its section" : "required";
   if (field.default === undefined) return "";
   const value = field.default;
   const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;

@@ -17,7 +17,8 @@ const help = `Usage: mqtt-otlp-gateway COMMAND [OPTIONS]
 MQTT messages in, OpenTelemetry out, nothing acknowledged ever lost.
 
   serve [--config PATH]          receive, store and deliver until SIGTERM or SIGINT
-  check-config PATH              say what a configuration means; exit 2 when it cannot be used
+  check-config [--probe] PATH    say what a configuration means; exit 2 when it cannot be used
+                                 --probe: ask the destinations too; exit 1 when one does not answer well
   demo [--keep]                  broker, gateway and receiver on this machine, with a small story
   sink [--host HOST] [--port N]  OTLP/gRPC receiver that prints what it decodes (127.0.0.1:4317)
 

@@ -13,6 +13,15 @@ import type { SinkRequest } from "./sink-server.ts";
 
 /** One line for each data point or log record of a request, in order. Integers are exact to the last digit. */
 export function* formatItems(request: SinkRequest): Generator<string> {
+  for (const line of formatRequest(request)) yield line.replace(/\p{Cc}/gu, escaped);
+}
+
+/** Names come from devices: none of them shall break a line or command a terminal. */
+function escaped(control: string): string {
+  return `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+function* formatRequest(request: SinkRequest): Generator<string> {
   if (request.$typeName === "opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest") {
     for (const { scopeMetrics } of request.resourceMetrics) {
       for (const { metrics } of scopeMetrics) for (const metric of metrics) yield* formatMetric(metric);

@@ -9,7 +9,8 @@ import { isoTime } from "./status.ts";
 
 /** A page ends after about this much payload, whatever `limit` says. */
 const pageBytesMax = 8 * 1024 * 1024;
-const sliceLettersMax = 50;
+/** Read at a time: each may be as large as a body. */
+const sliceLettersMax = 10;
 
 const listQuery = z.strictObject({
   after: z.coerce.number().int().min(0).default(0),
@@ -76,9 +77,9 @@ async function readPage(store: DeadLetterStore, query: Parameters<DeadLetterStor
       items.push(letter);
       afterId = letter.id;
       bytes += letter.message.payload.byteLength;
+      if (items.length >= query.limit || bytes >= pageBytesMax) return { items, next: afterId };
     }
     if (slice.length < wanted) return { items, next: null };
-    if (items.length >= query.limit || bytes >= pageBytesMax) return { items, next: afterId };
   }
 }
 

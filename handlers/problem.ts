@@ -11,7 +11,6 @@ const titles = {
   401: "Unauthorized",
   404: "Not Found",
   405: "Method Not Allowed",
-  409: "Conflict",
   413: "Content Too Large",
   415: "Unsupported Media Type",
   422: "Unprocessable Content",
@@ -52,7 +51,8 @@ export function validationProblem(
     message,
   }));
   const [first] = errors;
-  return problem(400, first ? `${first.path}: ${first.message}` : "Cannot read the request", { errors });
+  const detail = first ? [first.path, first.message].filter(Boolean).join(": ") : "Cannot read the request";
+  return problem(400, detail, { errors });
 }
 
 export type Middleware = MiddlewareHandler;

@@ -97,6 +97,6 @@ function describeLane(lane: LaneLedger, { nowUs, health }: Omit<StatusOptions, "
 }
 
 /** 0 for nothing, and for what a clock that was set back makes come from the future. */
-export function ageSeconds(sinceUs: number | undefined, nowUs: number): number {
+function ageSeconds(sinceUs: number | undefined, nowUs: number): number {
   return sinceUs === undefined ? 0 : Math.max(0, Math.floor((nowUs - sinceUs) / 1_000_000));
 }

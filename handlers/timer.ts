@@ -10,6 +10,7 @@ const flushMsMax = 25_000;
 const bodyBytesMax = 1024;
 
 const flushBody = z.strictObject({ force: z.boolean().default(false) });
+
 /** POST /timer/flush: deliver what is due, or all of it, and say what is left. */
 export function createTimerRoutes(flush: Flush): Hono {
   const routes = new Hono({ strict: false });

@@ -110,7 +110,7 @@ export function createWebhook(options: WebhookOptions): Handler {
     if (!gate.enter()) return later("overloaded", "Cannot take the request: too many are waiting");
     try {
       const encoding = request.headers.get("content-encoding");
-      if (encoding !== null && encoding !== "identity") {
+      if (encoding !== null && encoding.toLowerCase() !== "identity") {
         return refuse("badEnvelope", 415, "Cannot read an encoded body: wanted no Content-Encoding");
       }
       return await store(request);

@@ -3,11 +3,14 @@ import type { Logger } from "./logger.ts";
 
 const quietMs = 1_000;
 
-/** Logs the dead letters of a lane: at most one line a second for each source and reason, with how many it leaves out. */
-export function createDeadLetterLog(lane: string, { clock, logger }: { clock: Clock; logger: Logger }) {
+/** Logs dead letters, of a lane or else of the arrival: at most one line a second for each source and reason, with how many it leaves out. */
+export function createDeadLetterLog(
+  lane: string | undefined,
+  { clock, logger }: { clock: Clock; logger: Logger },
+) {
   const lines = new Map<string, { atMs: number; suppressed: number }>();
 
-  return (letter: { source: string; reason: string; detail: string; possiblyDelivered: boolean }) => {
+  return (letter: { source: string; reason: string; detail: string; possiblyDelivered?: boolean }) => {
     const key = `${letter.source}/${letter.reason}`;
     const last = lines.get(key);
     const nowMs = clock.monotonicMs();

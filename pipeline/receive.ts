@@ -5,10 +5,13 @@
  */
 import type { Clock } from "./clock.ts";
 import type { SourceConfig } from "./config/config.ts";
+import { createDeadLetterLog } from "./deliver-log.ts";
 import { EnvelopeError } from "./errors.ts";
 import { identityOf } from "./identity.ts";
+import type { Logger } from "./logger.ts";
 import { type LaneName, laneKey, type MqttMessage, type Signal } from "./message.ts";
-import type { PayloadFormat, Refusal } from "./payload/format.ts";
+import type { OddityCounters } from "./oddities.ts";
+import type { Oddities, PayloadFormat, Refusal } from "./payload/format.ts";
 import type { Element, Envelope, Stored } from "./source/adapter.ts";
 import { matchesTopicFilter } from "./source/topic.ts";
 import type { Arrival, BatchStore, DeadLetter, Verdict } from "./store/batch-store.ts";
@@ -21,12 +24,14 @@ export class PayloadTooLargeError extends Error {
 export interface ReceiverOptions {
   store: Pick<BatchStore, "append" | "deadLetters">;
   clock: Clock;
+  logger: Logger;
   format: PayloadFormat;
   /** Every lane with its bit in `Verdict.lanes`. */
   lanes: readonly { name: LaneName; mask: number }[];
   /** For replays: the sources as they are configured now. */
   sources: readonly SourceConfig[];
   payloadBytesMax: number;
+  oddities?: Pick<OddityCounters, "count"> | undefined;
   /** Called with the number of accepted messages once they are on disk. */
   onAppended?: ((accepted: number) => void) | undefined;
 }
@@ -51,7 +56,8 @@ type Died = Extract<Verdict, { kind: "deadLettered" }>;
 const nothing: Stored = { accepted: 0, duplicates: 0, expired: 0, filtered: 0, deadLettered: 0 };
 
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { store, clock, format, lanes, payloadBytesMax, onAppended } = options;
+  const { store, clock, logger, format, lanes, payloadBytesMax, oddities, onAppended } = options;
+  const logDeadLetter = createDeadLetterLog(undefined, { clock, logger });
   const sourcesByName = new Map(options.sources.map((source) => [source.name, source]));
   const masks: Record<Signal, number> = { metrics: 0, logs: 0 };
   for (const { name, mask } of lanes) masks[name.signal] += mask;
@@ -71,14 +77,21 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   }
 
   function checkPayload(message: MqttMessage, lenient: boolean): Accepted | Died {
-    const parsed = format.parse(message, { lenient });
+    const parsed = format.parse(message, { lenient, audit: oddities !== undefined });
     if (parsed.kind === "refused") {
       const { path, message: detail } = parsed.refusal;
       return { kind: "deadLettered", reason: "invalidPayload", path, detail };
     }
+    if (parsed.oddities) countOddities(message.source, parsed.oddities);
     const { metrics, logs } = parsed.items;
     const owed = (metrics.length > 0 ? masks.metrics : 0) + (logs.length > 0 ? masks.logs : 0);
     return { kind: "accepted", lanes: owed };
+  }
+
+  function countOddities(source: string, met: Oddities) {
+    for (const [oddity, count] of Object.entries(met) as [keyof Oddities, number][]) {
+      if (count > 0) oddities?.count(source, oddity, count);
+    }
   }
 
   function judge(source: SourceConfig, message: MqttMessage, arrivedAtUs: number): Verdict {
@@ -91,11 +104,21 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   function arrive(source: SourceConfig, element: Element, isArray: boolean, arrivedAtUs: number) {
     if (element.kind === "ignored") return undefined;
     if (element.kind === "broken") return buried(source, element, arrivedAtUs);
+    if (element.mayBeDamaged) oddities?.count(source.name, "damagedPayloads", 1);
     const message: MqttMessage = { ...element.message, source: source.name };
     const fault = findFault(source, message);
     if (fault && !isArray) throw refusalOf(fault);
     const verdict = fault ?? judge(source, message, arrivedAtUs);
     return { message, arrivedAtUs, identity: identityOf(message), verdict };
+  }
+
+  /** A repeat of a dead letter among them is logged like one. */
+  function logDeadLetters(source: string, arrivals: readonly Arrival[]) {
+    for (const { verdict } of arrivals) {
+      if (verdict.kind !== "deadLettered") continue;
+      const { reason, path, detail } = verdict;
+      logDeadLetter({ source, reason, detail: path === "" ? detail : `${path}: ${detail}` });
+    }
   }
 
   return {
@@ -109,6 +132,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       if (arrivals.length === 0) return nothing;
       const stored = await store.append(arrivals);
       if (stored.accepted > 0) onAppended?.(stored.accepted);
+      if (stored.deadLettered > 0) logDeadLetters(source.name, arrivals);
       return stored;
     },
 
@@ -141,11 +165,14 @@ function isTopicAllowed({ topicFilters }: SourceConfig, topic: string): boolean 
   return topicFilters.length === 0 || topicFilters.some((filter) => matchesTopicFilter(filter, topic));
 }
 
-/** Source: MQTT 5.0, 3.3.2.3.3, counted from the publish where that is known. */
+/**
+ * Source: MQTT 5.0, 3.3.2.3.3, counted from the publish where that is known. A deadline that a number cannot hold
+ * exactly is as good as the last one that it can, and no store could give it back.
+ */
 function expiryOf(message: MqttMessage, arrivedAtUs: number): number | undefined {
   const { publishedAtUs = arrivedAtUs, messageExpiryIntervalSeconds } = message;
   if (messageExpiryIntervalSeconds === undefined) return undefined;
-  return publishedAtUs + messageExpiryIntervalSeconds * 1_000_000;
+  return Math.min(publishedAtUs + messageExpiryIntervalSeconds * 1_000_000, Number.MAX_SAFE_INTEGER);
 }
 
 function buried(

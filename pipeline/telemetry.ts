@@ -4,6 +4,7 @@
  * at the first scrape, or when enough recordings wait for it; until then they wait in a list.
  */
 import type { Attributes, Counter, Histogram } from "@opentelemetry/api";
+import { createOddityCounters, type OddityCounters } from "./oddities.ts";
 import { createRequestCounters, type RequestCounters } from "./refusals.ts";
 import type { CommitObserver, LaneLedger, Ledger, SourceLedger } from "./store/batch-store.ts";
 
@@ -19,6 +20,8 @@ export interface ExportObservation {
 export interface Telemetry {
   /** Requests that the ledger knows nothing of. */
   readonly requests: RequestCounters;
+  /** What was taken, though its sender may have meant something else. */
+  readonly oddities: OddityCounters;
   readonly onCommit: CommitObserver;
   onExport(observation: ExportObservation): void;
   /** All metrics in the text format of Prometheus. */
@@ -54,12 +57,13 @@ const messagesBounds = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000];
 
 export function createTelemetry(): Telemetry {
   const requests = createRequestCounters();
+  const oddities = createOddityCounters();
   let waiting: Recording[] = [];
   let backend: Backend | undefined;
   let loading: Promise<Backend> | undefined;
 
   function load(): Promise<Backend> {
-    loading ??= loadBackend(requests).then((loaded) => {
+    loading ??= loadBackend(requests, oddities).then((loaded) => {
       for (const recording of waiting) loaded.record(recording);
       waiting = [];
       backend = loaded;
@@ -77,13 +81,14 @@ export function createTelemetry(): Telemetry {
 
   return {
     requests,
+    oddities,
     onCommit: ({ durationMs, messages }) => record({ kind: "commit", durationMs, messages }),
     onExport: (observation) => record({ kind: "export", ...observation }),
     scrape: async (ledger, nowUs) => (await load()).scrape(ledger, nowUs),
   };
 }
 
-async function loadBackend(requests: RequestCounters): Promise<Backend> {
+async function loadBackend(requests: RequestCounters, oddities: OddityCounters): Promise<Backend> {
   const [{ MeterProvider }, { PrometheusExporter, PrometheusSerializer }] = await Promise.all([
     import("@opentelemetry/sdk-metrics"),
     import("@opentelemetry/exporter-prometheus"),
@@ -114,7 +119,7 @@ async function loadBackend(requests: RequestCounters): Promise<Backend> {
     ),
   };
 
-  for (const { kind, name, description, points } of observed(requests)) {
+  for (const { kind, name, description, points } of observed(requests, oddities)) {
     const instrument =
       kind === "counter"
         ? meter.createObservableCounter(name, { description })
@@ -158,8 +163,8 @@ interface Observed {
   points(scraped: { ledger: Ledger; nowUs: number }): Point[];
 }
 
-/** What is read from the ledger, and from the counters of refused requests, at each scrape. */
-function observed(requests: RequestCounters): Observed[] {
+/** What is read from the ledger, and from the counters beside it, at each scrape. */
+function observed(requests: RequestCounters, oddities: OddityCounters): Observed[] {
   return [
     ofSources("gateway_messages_received_total", "Acknowledged messages", (source) => source.received),
     ofSources("gateway_messages_accepted_total", "Messages taken for delivery", (source) => source.accepted),
@@ -221,6 +226,16 @@ function observed(requests: RequestCounters): Observed[] {
         [...requests.bySource()].map(({ source, reason, count }) => ({
           value: count,
           attributes: { source, reason },
+        })),
+    },
+    {
+      kind: "counter",
+      name: "gateway_payload_oddities_total",
+      description: "Things in payloads that were taken, though their sender may have meant something else",
+      points: () =>
+        [...oddities.bySource()].map(({ source, oddity, count }) => ({
+          value: count,
+          attributes: { source, oddity },
         })),
     },
     {

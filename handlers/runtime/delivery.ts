@@ -53,7 +53,8 @@ export function assembleDelivery(options: DeliveryOptions): Delivery & { close()
   };
 }
 
-function openExporter(destination: DestinationConfig, secrets: DeliveryOptions["secrets"]): Exporter {
+/** Opens no connection yet. */
+export function openExporter(destination: DestinationConfig, secrets: DeliveryOptions["secrets"]): Exporter {
   const { url, timeoutMs, compression } = destination;
   const headers = Object.fromEntries(
     Object.entries(destination.headers).map(([name, value]) => [

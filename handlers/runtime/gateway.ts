@@ -69,10 +69,12 @@ export async function openGateway(
   const receiver = createReceiver({
     store,
     clock,
+    logger,
     format: aioFormat,
     lanes: names.map((name) => ({ name, mask: store.lane(name).mask })),
     sources: config.sources,
     payloadBytesMax: config.limits.payloadBytesMax,
+    oddities: telemetry.oddities,
     onAppended: delivery.wake,
   });
   const state: GatewayState = { draining: false, stopping: false, startedAtUs: clock.nowUs(), version };

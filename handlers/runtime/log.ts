@@ -26,7 +26,12 @@ export function createLogger(options: { level: LogLevel; stream: Writable; termi
 function readable(line: string): string {
   const { time, level, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const rest = Object.entries(fields).map(
-    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+    ([key, value]) => `${key}=${isPlain(value) ? value : JSON.stringify(value)}`,
   );
   return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${[message, ...rest].join("  ")}\n`;
+}
+
+/** Text of a sender must not steer the terminal. */
+function isPlain(value: unknown): value is string {
+  return typeof value === "string" && !/\p{Cc}/u.test(value);
 }

@@ -3,6 +3,9 @@ import type { AdapterName } from "./config.ts";
 /** Adapters that a source can name. */
 export const adapterNames = ["mqtt", "raw", "emqx"] as const satisfies readonly AdapterName[];
 
+/** Those whose senders wrap the payload in one of several ways. */
+export const encodedAdapterNames: readonly string[] = ["emqx"];
+
 /** Adapters that are planned; naming one gets a message of its own. */
 export const laterAdapterNames = ["emqx4", "cloudevents", "aws-iot", "vernemq", "rmqtt", "json"];
 

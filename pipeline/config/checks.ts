@@ -1,9 +1,9 @@
 /** Rules that go across fields and documents. They read what is written, whether or not its schema accepts it. */
 import type { ConfigIssue } from "../errors.ts";
-import { laterAdapterNames, sourceIdentity } from "./adapters.ts";
+import { adapterNames, encodedAdapterNames, laterAdapterNames, sourceIdentity } from "./adapters.ts";
 import { defaults } from "./defaults.ts";
 import type { ConfigDocument, Path } from "./documents.ts";
-import { type EnvironmentSettings, endpointVariable, protocolVariable } from "./environment.ts";
+import type { EnvironmentSettings, ExporterSettings } from "./environment.ts";
 import { httpFault, isLoopback, resolveHost, type TlsMode } from "./host.ts";
 import { isRecord, notSupportedYet } from "./messages.ts";
 import { suggestion } from "./suggestion.ts";
@@ -53,7 +53,10 @@ export function checkEndpoint(
   const destination = listAt(gateway?.value, destinationsPath).find(
     (one) => at(one, ["endpointRef"]) === at(value, ["metadata", "name"]),
   );
-  const fault = (at(destination, ["protocol"]) ?? settings.protocol) ? undefined : httpFault(resolved.port);
+  const isProtocolKnown =
+    at(destination, ["protocol"]) !== undefined ||
+    Object.values(settings.exporters).every(({ protocol }) => protocol !== undefined);
+  const fault = isProtocolKnown ? undefined : httpFault(resolved.port);
   return fault === undefined ? [] : [issue(path, fault)];
 }
 
@@ -67,27 +70,42 @@ export function checkEnvironment(
   gateway: ConfigDocument | undefined,
   endpoints: readonly ConfigDocument[],
 ): ConfigIssue[] {
-  const issues: ConfigIssue[] = [];
   const destinations = listAt(gateway?.value, destinationsPath);
-  const isProtocolAsked =
-    destinations.length === 0 || destinations.some((one) => at(one, ["protocol"]) === undefined);
-  if (isProtocolAsked && settings.protocol !== undefined && settings.protocol !== "grpc") {
-    issues.push({ path: protocolVariable, message: notSupportedYet(settings.protocol) });
+  const asked = {
+    protocol: destinations.length === 0 || destinations.some((one) => at(one, ["protocol"]) === undefined),
+    endpoint: isEndpointAsked(endpoints),
+  };
+  // What both signals share is said once.
+  const messages = new Map<string, string>();
+  for (const exporter of Object.values(settings.exporters)) {
+    const faults = exporterFaults(exporter, asked);
+    if (faults.protocol !== undefined) messages.set(exporter.protocolVariable, faults.protocol);
+    if (faults.endpoint !== undefined) messages.set(exporter.endpointVariable, faults.endpoint);
   }
-  if (!isEndpointAsked(endpoints)) return issues;
-  if (settings.endpoint !== undefined) {
-    const resolved = resolveHost(settings.endpoint, settings.endpointTlsMode);
-    const isProtocolKnown = settings.protocol !== undefined || !isProtocolAsked;
-    const fault =
-      "fault" in resolved ? resolved.fault : isProtocolKnown ? undefined : httpFault(resolved.port);
-    if (fault !== undefined) issues.push({ path: endpointVariable, message: fault });
+  if (asked.endpoint) {
+    for (const variable of settings.unheeded) messages.set(variable, notSupportedYet("This variable"));
   }
-  for (const path of settings.unheeded) issues.push({ path, message: notSupportedYet("This variable") });
-  return issues;
+  return [...messages].map(([path, message]) => ({ path, message }));
+}
+
+/** What is wrong with those of its settings that some destination asks for. */
+function exporterFaults(
+  { endpoint, endpointTlsMode, protocol }: ExporterSettings,
+  asked: { protocol: boolean; endpoint: boolean },
+): { protocol?: string | undefined; endpoint?: string | undefined } {
+  const faults = {
+    protocol:
+      asked.protocol && protocol !== undefined && protocol !== "grpc" ? notSupportedYet(protocol) : undefined,
+  };
+  if (!asked.endpoint || endpoint === undefined) return faults;
+  const resolved = resolveHost(endpoint, endpointTlsMode);
+  if ("fault" in resolved) return { ...faults, endpoint: resolved.fault };
+  const isProtocolKnown = protocol !== undefined || !asked.protocol;
+  return isProtocolKnown ? faults : { ...faults, endpoint: httpFault(resolved.port) };
 }
 
 /** Whether some destination goes where the environment says. */
-export function isEndpointAsked(endpoints: readonly ConfigDocument[]): boolean {
+function isEndpointAsked(endpoints: readonly ConfigDocument[]): boolean {
   return (
     endpoints.length === 0 ||
     endpoints.some(({ value }) => at(value, [...settingsPath, "host"]) === undefined)
@@ -111,12 +129,13 @@ function checkSources(gateway: ConfigDocument | undefined): ConfigIssue[] {
   if (gateway === undefined) return [];
   const path = ["spec", "sources"];
   const sources = listAt(gateway.value, path);
-  const names = sources.map(
-    (source) => sourceIdentity({ name: textAt(source, ["name"]), adapter: textAt(source, ["adapter"]) }).name,
+  const identities = sources.map((source) =>
+    sourceIdentity({ name: textAt(source, ["name"]), adapter: textAt(source, ["adapter"]) }),
   );
-  const repeated = sources.flatMap((source, index) => {
+  const names = identities.map(({ name }) => name);
+  return sources.flatMap((source, index) => {
     if (!isRecord(source)) return [];
-    const name = names[index] ?? "";
+    const { name, adapter } = identities[index] ?? { name: "", adapter: "" };
     const field = source.name === undefined ? [...path, index] : [...path, index, "name"];
     if (names.indexOf(name) !== index) {
       return [gateway.issue(field, `Wanted a name of its own, met "${name}" again`)];
@@ -124,9 +143,11 @@ function checkSources(gateway: ConfigDocument | undefined): ConfigIssue[] {
     if (source.adapter === undefined && laterAdapterNames.includes(name)) {
       return [gateway.issue(field, `${notSupportedYet(`Adapter ${name}`)}; name another adapter`)];
     }
-    return [];
+    const isEncodable = encodedAdapterNames.includes(adapter) || !adapterNames.some((one) => one === adapter);
+    if (source.payloadEncoding === undefined || isEncodable) return [];
+    const wanted = `Wanted adapter ${encodedAdapterNames.join(" or ")} with a payloadEncoding`;
+    return [gateway.issue([...path, index, "payloadEncoding"], `${wanted}, met ${adapter}`)];
   });
-  return repeated;
 }
 
 function checkDestinations(

@@ -56,6 +56,7 @@ export interface GatewayConfig {
   log: { level: LogLevel };
   administration: { token: SecretReference } | undefined;
   sources: readonly SourceConfig[];
+  /** A name comes twice, with a signal each, when the environment has settings for one signal alone. */
   destinations: readonly DestinationConfig[];
   /** What an operator should know and that is no error. */
   warnings: readonly string[];

@@ -18,7 +18,7 @@ export interface ConfigDocument {
 }
 
 /** `spec.sources[0].adapter`; a key that is no plain word stands in brackets and quotes. */
-export function formatPath(path: Path): string {
+function formatPath(path: Path): string {
   const parts = path.map((key) => {
     if (typeof key === "number") return `[${key}]`;
     return /^[\w-]+$/.test(String(key)) ? `.${String(key)}` : `[${JSON.stringify(String(key))}]`;

@@ -1,19 +1,29 @@
 /** Settings from environment variables. Source: OpenTelemetry, "Environment Variable Specification" and "OTLP Exporter". */
 import type { ConfigIssue } from "../errors.ts";
+import type { Signal } from "../message.ts";
 import type { DestinationConfig, LogLevel } from "./config.ts";
 import { choiceMessage, show } from "./messages.ts";
-import { headerName } from "./schema.ts";
+import { headerName, headerText, token } from "./schema.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the environment says; undefined where it is silent. An empty variable is silent. */
-export interface EnvironmentSettings {
+/** Where and how to send one signal; undefined where the environment is silent. */
+export interface ExporterSettings {
   endpoint: string | undefined;
   endpointTlsMode: "Enabled" | "Disabled" | undefined;
   protocol: "grpc" | "http/protobuf" | "http/json" | undefined;
   compression: DestinationConfig["compression"] | undefined;
   timeoutMs: number | undefined;
   headers: Record<string, string> | undefined;
+  /** Which variables said so, for messages. */
+  endpointVariable: string;
+  protocolVariable: string;
+}
+
+/** What the environment says; undefined where it is silent. An empty variable is silent. */
+export interface EnvironmentSettings {
+  /** One and the same for both signals, unless one has variables of its own. */
+  exporters: Readonly<Record<Signal, ExporterSettings>>;
   resourceAttributes: Record<string, string>;
   logLevel: LogLevel | undefined;
   listenHost: string | undefined;
@@ -23,30 +33,19 @@ export interface EnvironmentSettings {
   unheeded: readonly string[];
 }
 
-const otlp = "OTEL_EXPORTER_OTLP_";
+const prefix = "OTEL_EXPORTER_OTLP_";
+const signalPrefixes: Readonly<Record<Signal, string>> = {
+  metrics: `${prefix}METRICS_`,
+  logs: `${prefix}LOGS_`,
+};
 
-export const endpointVariable = `${otlp}ENDPOINT`;
-export const protocolVariable = `${otlp}PROTOCOL`;
+/** Variables that there are for both signals, and again for each of them. */
+const exporterVariables = ["ENDPOINT", "INSECURE", "PROTOCOL", "COMPRESSION", "TIMEOUT", "HEADERS"];
 
-/** Variables that would change what is sent or how, and cannot be heeded. */
-const laterVariables = [
-  "CERTIFICATE",
-  "CLIENT_CERTIFICATE",
-  "CLIENT_KEY",
-  ...["METRICS", "LOGS"].flatMap((signal) =>
-    [
-      "ENDPOINT",
-      "INSECURE",
-      "PROTOCOL",
-      "COMPRESSION",
-      "TIMEOUT",
-      "HEADERS",
-      "CERTIFICATE",
-      "CLIENT_CERTIFICATE",
-      "CLIENT_KEY",
-    ].map((variable) => `${signal}_${variable}`),
-  ),
-].map((variable) => otlp + variable);
+/** Variables that would change how TLS is set up, and cannot be heeded. */
+const laterVariables = [prefix, ...Object.values(signalPrefixes)].flatMap((start) =>
+  ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"].map((variable) => start + variable),
+);
 
 /** Log levels by the words of OpenTelemetry's SDKs. */
 const logLevels: Record<string, LogLevel> = {
@@ -67,7 +66,9 @@ export function readEnvironment(environment: Environment): {
   issues: ConfigIssue[];
 } {
   const issues: ConfigIssue[] = [];
+  /** Once, though both signals may ask for the variable. */
   const fail = (variable: string, message: string): undefined => {
+    if (issues.some((known) => known.path === variable && known.message === message)) return;
     issues.push({ path: variable, message });
   };
   const get = (variable: string) => environment[variable]?.trim() || undefined;
@@ -118,34 +119,52 @@ export function readEnvironment(environment: Environment): {
 
   function headers(variable: string): Record<string, string> | undefined {
     const read = pairs(variable);
-    for (const name of Object.keys(read ?? {})) {
+    for (const [name, value] of Object.entries(read ?? {})) {
       const fault = headerName.safeParse(name).error?.issues[0];
-      if (fault !== undefined) fail(variable, `${fault.message}, met ${JSON.stringify(name)}`);
+      // What is no name at all may be a credential.
+      const met = token.test(name) ? JSON.stringify(name) : "something else (not shown)";
+      if (fault !== undefined) fail(variable, `${fault.message}, met ${met}`);
+      else if (!headerText.test(value))
+        fail(variable, `Wanted visible ASCII characters and spaces, met others in header ${name}`);
     }
     return read;
   }
 
-  word(`${otlp}METRICS_TEMPORALITY_PREFERENCE`, { cumulative: true }, ["delta", "lowmemory"]);
-  word(`${otlp}METRICS_DEFAULT_HISTOGRAM_AGGREGATION`, { explicit_bucket_histogram: true }, [
+  /** A variable of the signal wins over the one for both. */
+  function exporter(signalPrefix: string): ExporterSettings {
+    const named = (variable: string) =>
+      get(signalPrefix + variable) === undefined ? prefix + variable : signalPrefix + variable;
+    const endpoint = get(named("ENDPOINT"));
+    const insecure = word(named("INSECURE"), { true: true, false: false });
+    return {
+      endpoint,
+      endpointTlsMode:
+        endpoint?.includes("://") || insecure === undefined ? undefined : insecure ? "Disabled" : "Enabled",
+      protocol: word(named("PROTOCOL"), {
+        grpc: "grpc",
+        "http/protobuf": "http/protobuf",
+        "http/json": "http/json",
+      } as const),
+      compression: word(named("COMPRESSION"), { gzip: "gzip", none: "none" } as const),
+      timeoutMs: integer(named("TIMEOUT"), 1, 3_600_000),
+      headers: headers(named("HEADERS")),
+      endpointVariable: named("ENDPOINT"),
+      protocolVariable: named("PROTOCOL"),
+    };
+  }
+
+  word(`${prefix}METRICS_TEMPORALITY_PREFERENCE`, { cumulative: true }, ["delta", "lowmemory"]);
+  word(`${prefix}METRICS_DEFAULT_HISTOGRAM_AGGREGATION`, { explicit_bucket_histogram: true }, [
     "base2_exponential_bucket_histogram",
   ]);
 
-  const endpoint = get(endpointVariable);
-  const insecure = word(`${otlp}INSECURE`, { true: true, false: false });
-  const endpointTlsMode =
-    endpoint?.includes("://") || insecure === undefined ? undefined : insecure ? "Disabled" : "Enabled";
+  const metrics = exporter(signalPrefixes.metrics);
+  const areSignalsAlike = Object.values(signalPrefixes).every((start) =>
+    exporterVariables.every((variable) => get(start + variable) === undefined),
+  );
   const serviceName = get("OTEL_SERVICE_NAME");
   const settings: EnvironmentSettings = {
-    endpoint,
-    endpointTlsMode,
-    protocol: word(protocolVariable, {
-      grpc: "grpc",
-      "http/protobuf": "http/protobuf",
-      "http/json": "http/json",
-    } as const),
-    compression: word(`${otlp}COMPRESSION`, { gzip: "gzip" as const, none: "none" as const }),
-    timeoutMs: integer(`${otlp}TIMEOUT`, 1, 3_600_000),
-    headers: headers(`${otlp}HEADERS`),
+    exporters: { metrics, logs: areSignalsAlike ? metrics : exporter(signalPrefixes.logs) },
     resourceAttributes: {
       ...pairs("OTEL_RESOURCE_ATTRIBUTES"),
       ...(serviceName === undefined ? {} : { "service.name": serviceName }),

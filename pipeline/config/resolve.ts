@@ -3,7 +3,7 @@ import { adapterNames, sourceIdentity } from "./adapters.ts";
 import type { DestinationConfig, GatewayConfig, SourceConfig } from "./config.ts";
 import { defaults, histogramBoundsDefault, undocumentedLatencySeconds } from "./defaults.ts";
 import type { ConfigDocument } from "./documents.ts";
-import type { EnvironmentSettings } from "./environment.ts";
+import type { EnvironmentSettings, ExporterSettings } from "./environment.ts";
 import { isLoopback, resolveHost } from "./host.ts";
 import { type DataflowEndpoint, openTelemetrySettings } from "./kinds/dataflow-endpoint.ts";
 import { type Destination, destination, type Gateway, gateway, type Source } from "./kinds/gateway.ts";
@@ -20,6 +20,8 @@ export interface ResolveInput {
   settings: EnvironmentSettings;
   resolvePath(file: string | undefined, path: string): string;
 }
+
+type Connection = DataflowEndpoint["spec"]["openTelemetrySettings"];
 
 const undocumentedGateway = () => gateway.parse({ apiVersion: "mqtt-otlp-gateway/v1", kind: "Gateway" });
 
@@ -103,40 +105,54 @@ function resolveDestinations(
   written: readonly Destination[] | undefined,
   locate: <Value>(value: Value) => Value,
 ): DestinationConfig[] {
-  if (endpoints.length === 0) {
-    const connection = openTelemetrySettings.parse({
-      batching: { latencySeconds: undocumentedLatencySeconds },
+  const resolveSignals = (one: Destination, connection: Connection) =>
+    signalGroups(one, settings).map(([signals, exporter]) => {
+      const { resourceAttributes } = settings;
+      return resolveDestination({ ...one, signals }, connection, { ...exporter, resourceAttributes }, locate);
     });
-    return [resolveDestination(destination.parse({ endpointRef: "default" }), connection, settings, locate)];
+  if (endpoints.length === 0) {
+    const batching = { latencySeconds: undocumentedLatencySeconds };
+    return resolveSignals(
+      destination.parse({ endpointRef: "default" }),
+      openTelemetrySettings.parse({ batching }),
+    );
   }
   const list =
     written ?? endpoints.map(({ value }) => destination.parse({ endpointRef: value.metadata.name }));
   return list.flatMap((one) => {
     const endpoint = endpoints.find(({ value }) => value.metadata.name === one.endpointRef);
-    if (endpoint === undefined) return [];
-    return [resolveDestination(one, endpoint.value.spec.openTelemetrySettings, settings, locate)];
+    return endpoint === undefined ? [] : resolveSignals(one, endpoint.value.spec.openTelemetrySettings);
   });
+}
+
+/** The signals of a destination, together unless the environment has settings for one of them. */
+function signalGroups(
+  { signals }: Destination,
+  { exporters }: EnvironmentSettings,
+): [signals: Destination["signals"], exporter: ExporterSettings][] {
+  if (exporters.metrics === exporters.logs) return [[signals, exporters.metrics]];
+  return signals.map((signal) => [[signal], exporters[signal]]);
 }
 
 function resolveDestination(
   written: Destination,
-  connection: DataflowEndpoint["spec"]["openTelemetrySettings"],
-  settings: EnvironmentSettings,
+  connection: Connection,
+  environment: ExporterSettings & Pick<EnvironmentSettings, "resourceAttributes">,
   locate: <Value>(value: Value) => Value,
 ): DestinationConfig {
   const { batching } = connection;
   const { default: bounds = histogramBoundsDefault, ...byMetricName } = written.histogramBounds;
-  const headers = Object.entries(written.headers ?? settings.headers ?? {});
+  const headers = Object.entries(written.headers ?? environment.headers ?? {});
   return {
     name: written.endpointRef,
-    url: urlOf(connection, settings),
+    url: urlOf(connection, environment),
     protocol: "grpc",
     batching: { latencyMs: milliseconds(batching.latencySeconds), maxMessages: batching.maxMessages },
     signals: written.signals,
-    compression: written.compression ?? settings.compression ?? defaults.compression,
+    compression: written.compression ?? environment.compression ?? defaults.compression,
     timeoutMs:
       written.timeoutSeconds === undefined
-        ? (settings.timeoutMs ?? milliseconds(defaults.timeoutSeconds))
+        ? (environment.timeoutMs ?? milliseconds(defaults.timeoutSeconds))
         : milliseconds(written.timeoutSeconds),
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), locate(value)])),
     requestBytesMax: written.requestBytesMax,
@@ -146,17 +162,14 @@ function resolveDestination(
     seriesMax: written.seriesMax,
     resourceAttributes: {
       "service.name": defaults.serviceName,
-      ...settings.resourceAttributes,
+      ...environment.resourceAttributes,
       ...written.resourceAttributes,
     },
   };
 }
 
 /** Of an address that was found right before. */
-function urlOf(
-  { host, tls }: DataflowEndpoint["spec"]["openTelemetrySettings"],
-  { endpoint, endpointTlsMode }: EnvironmentSettings,
-): string {
+function urlOf({ host, tls }: Connection, { endpoint, endpointTlsMode }: ExporterSettings): string {
   const resolved =
     host !== undefined
       ? resolveHost(host, tls.mode)
@@ -169,9 +182,9 @@ function urlOf(
 
 function warningsOf(config: GatewayConfig, { settings, endpoints }: ResolveInput): string[] {
   const warnings: string[] = [];
+  const isEndpointKnown = Object.values(settings.exporters).every(({ endpoint }) => endpoint !== undefined);
   for (const { value } of endpoints) {
-    const { host } = value.spec.openTelemetrySettings;
-    if (host !== undefined || settings.endpoint !== undefined) continue;
+    if (value.spec.openTelemetrySettings.host !== undefined || isEndpointKnown) continue;
     warnings.push(
       `Endpoint ${value.metadata.name} has no host and OTEL_EXPORTER_OTLP_ENDPOINT is not set; ${defaults.endpoint} is taken`,
     );
@@ -185,5 +198,6 @@ function warningsOf(config: GatewayConfig, { settings, endpoints }: ResolveInput
     }
   }
   for (const variable of settings.unheeded) warnings.push(`${variable} is not supported yet, and not heeded`);
-  return warnings;
+  // A destination whose signals differ in their settings is there twice.
+  return [...new Set(warnings)];
 }

@@ -18,17 +18,30 @@ export function choice<const Values extends readonly string[]>(
 export const text = z.string().min(1);
 
 /** A name in URLs, metrics and file names alike. */
-export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
-  error: wanted("1 to 63 letters, digits, '.', '_' or '-', the first a letter or digit"),
-});
+export const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+    error: wanted("1 to 63 letters, digits, '.', '_' or '-', the first a letter or digit"),
+  })
+  // Names are keys of objects in /status and in the ledger.
+  .refine((text) => !(text in {}), { error: wanted("a name that is no word of the gateway's own") });
 
 export const secretReference = z.union([z.strictObject({ file: text }), z.strictObject({ env: text })], {
   error: wanted("{ file: PATH } or { env: NAME }"),
 });
 
-export const textOrSecret = z.union(
-  [z.string(), z.strictObject({ file: text }), z.strictObject({ env: text })],
-  { error: wanted("a text, { file: PATH } or { env: NAME }") },
+/** Source: gRPC over HTTP/2, "ASCII-Value". */
+export const headerText = /^[\x20-\x7e]*$/;
+
+const headerWanted = wanted("a text of visible ASCII characters and spaces, { file: PATH } or { env: NAME }");
+
+export const headerValue = z.union(
+  [
+    z.string().regex(headerText, { error: headerWanted }),
+    z.strictObject({ file: text }),
+    z.strictObject({ env: text }),
+  ],
+  { error: headerWanted },
 );
 
 export const topicFilter = z
@@ -39,10 +52,13 @@ export const topicFilter = z
 const reservedHeaders =
   /^(content-(type|length|encoding)|te|host|user-agent|connection|transfer-encoding|upgrade|keep-alive|grpc-.*)$/;
 
+/** Source: RFC 9110, 5.6.2. */
+export const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
 /** Source: RFC 9110, 5.1 (a field name is a token). */
 export const headerName = z
   .string()
-  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "Wanted a header name of letters, digits and !#$%&'*+.^_`|~-")
+  .regex(token, "Wanted a header name of letters, digits and !#$%&'*+.^_`|~-")
   .refine(
     (header) => !reservedHeaders.test(header.toLowerCase()),
     "Wanted a header that the transport does not set itself",

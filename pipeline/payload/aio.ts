@@ -16,24 +16,28 @@ import {
   type MetricItem,
   type MetricType,
   metricTypes,
+  type Oddities,
   type Parsed,
   type ParseOptions,
   type PayloadFormat,
 } from "./format.ts";
-import { decodeUtf8, parseJson } from "./json.ts";
+import { decodeUtf8, nestingMax, parseJson } from "./json.ts";
+import { countRepeatedMembers } from "./json-members.ts";
 import { readTimestamp, readValue } from "./numbers.ts";
+import { type Reading, startReading } from "./reading.ts";
 import { met, Refused, readEach, readObject, refuse, within } from "./refused.ts";
 import { readName, readText } from "./text.ts";
 
 /** Reads AIO JSON. Source: Azure IoT Operations, "Configure OpenTelemetry data flow endpoints". */
 export const aioFormat: PayloadFormat = {
   parse(message: MqttMessage, options: ParseOptions): Parsed {
+    const reading = startReading(options);
     try {
-      const value = parseBytes(message.payload);
+      const value = parseBytes(message.payload, reading);
       const items = isStructuredCloudEvent(message)
-        ? readCloudEvent(value, options)
-        : readItems(value, options);
-      return { kind: "items", items };
+        ? readCloudEvent(value, reading)
+        : readItems(value, reading);
+      return { kind: "items", items, oddities: found(reading) };
     } catch (error) {
       if (error instanceof Refused) return { kind: "refused", refusal: error.refusal };
       throw error;
@@ -41,13 +45,22 @@ export const aioFormat: PayloadFormat = {
   },
 };
 
-function parseBytes(bytes: Uint8Array): unknown {
+function found({ oddities }: Reading): Oddities | undefined {
+  const { repeatedMembers, repeatedAttributes, zeroTimestamps } = oddities;
+  return repeatedMembers + repeatedAttributes + zeroTimestamps > 0 ? oddities : undefined;
+}
+
+function parseBytes(bytes: Uint8Array, { audit, oddities }: Reading): unknown {
   if (bytes.length === 0) refuse("payload", { met: "nothing", wanted: "JSON" });
   const text = decodeUtf8(bytes);
   if (text === undefined) refuse("payload", { met: "bytes that are not UTF-8", wanted: "JSON" });
   try {
-    return parseJson(text);
+    const value = parseJson(text);
+    if (audit) oddities.repeatedMembers += countRepeatedMembers(text, value);
+    return value;
   } catch (error) {
+    if (error instanceof RangeError)
+      refuse("payload", { met: "deeper nested JSON", wanted: `at most ${nestingMax} levels` });
     // The engine's message quotes the payload; its position alone does not.
     const position = error instanceof Error ? / at position (\d+)/.exec(error.message)?.[1] : undefined;
     const place = position === undefined ? "" : ` from position ${position}`;
@@ -61,50 +74,50 @@ function isStructuredCloudEvent({ contentType }: MqttMessage): boolean {
 }
 
 /** Source: CloudEvents 1.0, JSON event format, 3.1. */
-function readCloudEvent(value: unknown, options: ParseOptions): Items {
+function readCloudEvent(value: unknown, reading: Reading): Items {
   const { data, data_base64 } = readObject("CloudEvent", value);
-  if (data_base64 === undefined) return within("data", () => readItems(data, options));
+  if (data_base64 === undefined) return within("data", () => readItems(data, reading));
   return within("data_base64", () => {
     const bytes = typeof data_base64 === "string" ? decodeBase64(data_base64) : undefined;
     if (bytes === undefined) return refuse("CloudEvent", { met: met(data_base64), wanted: "base64" });
-    return readItems(parseBytes(bytes), options);
+    return readItems(parseBytes(bytes, reading), reading);
   });
 }
 
-function readItems(value: unknown, options: ParseOptions): Items {
+function readItems(value: unknown, reading: Reading): Items {
   const payload = readObject("payload", value, "an object with metrics or logs");
-  const metrics = optional(payload.metrics, options);
-  const logs = optional(payload.logs, options);
+  const metrics = optional(payload.metrics, reading);
+  const logs = optional(payload.logs, reading);
   if (metrics === undefined && logs === undefined) {
     refuse("payload", { met: "an object with neither", wanted: "metrics or logs" });
   }
   return {
-    metrics: metrics === undefined ? [] : readEach("metrics", metrics, (item) => readMetric(item, options)),
-    logs: logs === undefined ? [] : readEach("logs", logs, (item) => readLog(item, options)),
+    metrics: metrics === undefined ? [] : readEach("metrics", metrics, (item) => readMetric(item, reading)),
+    logs: logs === undefined ? [] : readEach("logs", logs, (item) => readLog(item, reading)),
   };
 }
 
-function readMetric(value: unknown, options: ParseOptions): MetricItem {
+function readMetric(value: unknown, reading: Reading): MetricItem {
   const item = readObject("metric", value);
-  const description = optional(item.description, options);
-  const unit = options.lenient ? optional(item.unit, options) : undefined;
+  const description = optional(item.description, reading);
+  const unit = reading.lenient ? optional(item.unit, reading) : undefined;
   const name = readName("name", item.name);
-  const type = readType(item, options);
+  const type = readType(item, reading);
   return {
     name,
     type,
     value: readValue(type, item.value),
     description: description === undefined ? undefined : readText("description", description),
     unit: unit === undefined ? undefined : readText("unit", unit),
-    timeUnixNano: readTimestamp(item.timestamp, options),
-    attributes: readAttributes(item.attributes, options),
+    timeUnixNano: readTimestamp(item.timestamp, reading),
+    attributes: readAttributes(item.attributes, reading),
   };
 }
 
 const knownTypes: ReadonlySet<unknown> = new Set(metricTypes);
 
-function readType(item: Record<string, unknown>, options: ParseOptions): MetricType {
-  const hasType = !options.lenient || optional(item.type, options) !== undefined;
+function readType(item: Record<string, unknown>, reading: Reading): MetricType {
+  const hasType = !reading.lenient || optional(item.type, reading) !== undefined;
   const path = hasType || item.metric_type === undefined ? "type" : "metric_type";
   const type = item[path];
   if (knownTypes.has(type)) return type as MetricType;
@@ -114,17 +127,17 @@ function readType(item: Record<string, unknown>, options: ParseOptions): MetricT
 
 const knownLevels: ReadonlySet<unknown> = new Set(levels);
 
-function readLog(value: unknown, options: ParseOptions): LogItem {
+function readLog(value: unknown, reading: Reading): LogItem {
   const item = readObject("log", value);
   return {
-    ...readLevel(item.level, options),
+    ...readLevel(item.level, reading),
     body: readText("value", item.value),
-    timeUnixNano: readTimestamp(item.timestamp, options),
-    attributes: readAttributes(item.attributes, options),
+    timeUnixNano: readTimestamp(item.timestamp, reading),
+    attributes: readAttributes(item.attributes, reading),
   };
 }
 
-function readLevel(value: unknown, { lenient }: ParseOptions): { level: Level; severityText: string } {
+function readLevel(value: unknown, { lenient }: Reading): { level: Level; severityText: string } {
   const level = lenient && typeof value === "string" ? value.toLowerCase() : value;
   if (knownLevels.has(level)) return { level: level as Level, severityText: value as string };
   const wanted = `one of ${levels.join(", ")}`;
@@ -132,6 +145,6 @@ function readLevel(value: unknown, { lenient }: ParseOptions): { level: Level; s
 }
 
 /** A member that may be left out. Lenient: by null too. */
-function optional(value: unknown, { lenient }: ParseOptions): unknown {
+function optional(value: unknown, { lenient }: Reading): unknown {
   return lenient && value === null ? undefined : value;
 }

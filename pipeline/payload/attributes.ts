@@ -1,5 +1,6 @@
-import type { Attribute, ParseOptions } from "./format.ts";
+import type { Attribute } from "./format.ts";
 import { isAttributeNumber } from "./numbers.ts";
+import type { Reading } from "./reading.ts";
 import { met, readEach, readObject, refuse } from "./refused.ts";
 import { readName, readText } from "./text.ts";
 
@@ -11,15 +12,19 @@ const none: readonly Attribute[] = [];
  * Shape:  values are strings; lenient: booleans and numbers too, and a null leaves its attribute out.
  * Source: OpenTelemetry specification, "Attribute": keys are not empty.
  */
-export function readAttributes(value: unknown, options: ParseOptions): readonly Attribute[] {
-  if (value === undefined || (options.lenient && value === null)) return none;
-  const list = readEach("attributes", value, (element) => readAttribute(element, options));
+export function readAttributes(value: unknown, reading: Reading): readonly Attribute[] {
+  if (value === undefined || (reading.lenient && value === null)) return none;
+  const list = readEach("attributes", value, (element) => readAttribute(element, reading));
   const byKey = new Map<string, Attribute>();
-  for (const attribute of list) if (attribute !== undefined) byKey.set(attribute.key, attribute);
+  for (const attribute of list) {
+    if (attribute === undefined) continue;
+    if (byKey.has(attribute.key)) reading.oddities.repeatedAttributes++;
+    byKey.set(attribute.key, attribute);
+  }
   return [...byKey.values()];
 }
 
-function readAttribute(element: unknown, { lenient }: ParseOptions): Attribute | undefined {
+function readAttribute(element: unknown, { lenient }: Reading): Attribute | undefined {
   const attribute = readObject("attribute", element);
   const key = readName("key", attribute.key);
   const { value } = attribute;

@@ -51,6 +51,16 @@ export interface Items {
   logs: readonly LogItem[];
 }
 
+/** What was read otherwise than its sender may have meant it. */
+export interface Oddities {
+  /** Members that a later one of the same name replaced. Counted only for an `audit`. */
+  repeatedMembers: number;
+  /** Attributes that a later one of the same key replaced. */
+  repeatedAttributes: number;
+  /** Timestamps of zero, which count as absent. */
+  zeroTimestamps: number;
+}
+
 /** Why a payload was not understood: the field, the value met and the value wanted. */
 export interface Refusal {
   /** Path of the field, such as `metrics[0].value`; "" is the whole payload. */
@@ -59,11 +69,15 @@ export interface Refusal {
   message: string;
 }
 
-export type Parsed = { kind: "items"; items: Items } | { kind: "refused"; refusal: Refusal };
+export type Parsed =
+  /** `oddities`: left out when there are none. */
+  { kind: "items"; items: Items; oddities?: Oddities | undefined } | { kind: "refused"; refusal: Refusal };
 
 export interface ParseOptions {
-  /** Tolerates what the AIO schema forbids but devices send (C10, C17, C18). */
+  /** Tolerates what the AIO schema forbids but devices send. */
   lenient: boolean;
+  /** Looks for oddities too that take time to find. Default false. */
+  audit?: boolean | undefined;
 }
 
 /** A way to read payloads. Pure: the same message and options always give the same result. */

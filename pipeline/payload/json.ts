@@ -12,7 +12,7 @@
  */
 
 /** Nesting that the reviver, which recurses, surely bears. */
-const nestingMax = 1000;
+export const nestingMax = 1000;
 
 /** Digits of the largest finite double, and its sign. Longer runs overflow, or stand in a string. */
 const integerCharsMax = 310;
@@ -31,7 +31,7 @@ const parseWithSource = JSON.parse as (text: string, reviver: Reviver) => unknow
  *
  * Shape:  an integer beyond ±(2^53−1) is a bigint, in whatever form it was written (`1e17`, `…001.0`). A number
  *         that is still beyond that was no integer, or is infinite because it exceeds a double.
- * Errors: SyntaxError when the text is not JSON, or is nested too deeply for the exact way.
+ * Errors: SyntaxError when the text is not JSON, RangeError when it is nested too deeply for the exact way.
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
@@ -39,7 +39,7 @@ export function parseJson(text: string): unknown {
   const integers = integersByNumber(text);
   if (integers !== undefined) return restore(value, integers);
   if (isNestedBeyond(value, nestingMax)) {
-    throw new SyntaxError(`Cannot parse JSON exactly: it is nested deeper than ${nestingMax} levels`);
+    throw new RangeError(`Cannot parse JSON exactly: it is nested deeper than ${nestingMax} levels`);
   }
   return parseWithSource(text, (_key, member, { source }) =>
     isRounded(member) && source !== undefined ? (exactInteger(source) ?? member) : member,

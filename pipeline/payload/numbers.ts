@@ -1,4 +1,5 @@
-import type { MetricType, ParseOptions } from "./format.ts";
+import type { MetricType } from "./format.ts";
+import type { Reading } from "./reading.ts";
 import { met, refuse } from "./refused.ts";
 
 /** The largest integer that OTLP's signed `as_int` takes. Source: opentelemetry.proto.metrics.v1, NumberDataPoint. */
@@ -9,7 +10,7 @@ const uint64Max = 2n ** 64n - 1n;
 type ValueRule = { integer: boolean; negative: boolean };
 
 /** What each metric type takes. Counters only rise; a distribution of floats may hold negative ones. */
-export const valueRules: Readonly<Record<MetricType, ValueRule>> = {
+const valueRules: Readonly<Record<MetricType, ValueRule>> = {
   u64_counter: { integer: true, negative: false },
   f64_counter: { integer: false, negative: false },
   i64_up_down_counter: { integer: true, negative: true },
@@ -49,7 +50,7 @@ function finite(value: unknown): number | undefined {
  * A `timestamp` in nanoseconds since the Unix epoch. Zero is what transforms write for a time that they could not
  * read, and no time of a data point, so it counts as absent.
  */
-export function readTimestamp(value: unknown, { lenient }: ParseOptions): bigint | undefined {
+export function readTimestamp(value: unknown, { lenient, oddities }: Reading): bigint | undefined {
   if (value === undefined || (lenient && value === null)) return undefined;
   const time = nanoseconds(lenient && typeof value === "string" ? fromDecimal(value) : value);
   if (time === undefined) {
@@ -60,7 +61,9 @@ export function readTimestamp(value: unknown, { lenient }: ParseOptions): bigint
       wanted: lenient ? `${number}, as a number or a string of digits` : number,
     });
   }
-  return time === 0n ? undefined : time;
+  if (time !== 0n) return time;
+  oddities.zeroTimestamps++;
+  return undefined;
 }
 
 function nanoseconds(value: unknown): bigint | undefined {

@@ -11,7 +11,8 @@ export interface WebhookRequest {
 export type ReadMessage = Omit<MqttMessage, "source">;
 
 export type Element =
-  | { kind: "message"; message: ReadMessage }
+  /** `mayBeDamaged`: the payload has marks that the sender puts in place of bytes that are no text. */
+  | { kind: "message"; message: ReadMessage; mayBeDamaged?: boolean | undefined }
   /** One element of an array that breaks the envelope: kept as a dead letter, its neighbours are stored. */
   | { kind: "broken"; path: string; reason: string; body: Uint8Array }
   /** A sender's lifecycle event. */

@@ -1,5 +1,5 @@
 import type { AdapterName } from "../config/config.ts";
-import type { Adapter, AdapterOptions, CreateAdapter } from "./adapter.ts";
+import type { CreateAdapter } from "./adapter.ts";
 import { createEmqxAdapter } from "./emqx.ts";
 import { createMqttAdapter } from "./mqtt.ts";
 import { createRawAdapter } from "./raw.ts";
@@ -10,8 +10,3 @@ export const adapters: Readonly<Record<AdapterName, CreateAdapter>> = {
   raw: createRawAdapter,
   emqx: createEmqxAdapter,
 };
-
-/** The adapter of that name. */
-export function createAdapter(name: AdapterName, options: AdapterOptions): Adapter {
-  return adapters[name](options);
-}

@@ -10,10 +10,13 @@ import type { AdapterOptions, CreateAdapter, ReadMessage } from "./adapter.ts";
 import {
   brokenBody,
   expirySchema,
+  isText,
+  listSchema,
   parseJsonBody,
   parseWith,
   qosSchema,
   textRecordSchema,
+  textSchema,
   topicSchema,
 } from "./envelope.ts";
 import { foreignHint } from "./foreign.ts";
@@ -29,13 +32,23 @@ function optional<T extends z.ZodType>(schema: T) {
 
 const instantMsSchema = z.int().min(0).max(instantMsMax);
 
+interface Pair {
+  key: string;
+  value: string;
+}
+
+function isPair(value: unknown): value is Pair {
+  const { key, value: text } = (value ?? {}) as Partial<Pair>;
+  return isText(key) && isText(text);
+}
+
 const ruleOutputSchema = z.object({
   topic: topicSchema,
-  payload: z.string().optional(),
+  payload: textSchema.optional(),
   payload_b64: z.string().optional(),
-  id: optional(z.string()),
-  metadata: optional(z.object({ rule_id: optional(z.string()) })),
-  clientid: optional(z.string()),
+  id: optional(textSchema),
+  metadata: optional(z.object({ rule_id: optional(textSchema) })),
+  clientid: optional(textSchema),
   qos: optional(qosSchema),
   flags: optional(z.object({ retain: optional(z.boolean()), dup: optional(z.boolean()) })),
   retain: optional(z.boolean()),
@@ -46,9 +59,9 @@ const ruleOutputSchema = z.object({
   pub_props: optional(
     z.object({
       "Message-Expiry-Interval": optional(expirySchema),
-      "Content-Type": optional(z.string()),
+      "Content-Type": optional(textSchema),
       "User-Property": optional(textRecordSchema),
-      "User-Property-Pairs": optional(z.array(z.object({ key: z.string(), value: z.string() }))),
+      "User-Property-Pairs": optional(listSchema(isPair, "a list of keys and values")),
     }),
   ),
 });
@@ -65,7 +78,9 @@ export const createEmqxAdapter: CreateAdapter = (options) => ({
     if (hint !== undefined) throw brokenBody("emqx", hint);
     const parsed = parseWith(ruleOutputSchema, value);
     if ("issues" in parsed) throw brokenBody("emqx", parsed.issues);
-    return { elements: [{ kind: "message", message: toMessage(parsed.data, options) }], isArray: false };
+    const message = toMessage(parsed.data, options);
+    const mayBeDamaged = isReplaced(parsed.data);
+    return { elements: [{ kind: "message", message, mayBeDamaged }], isArray: false };
   },
 });
 
@@ -100,6 +115,11 @@ function toMessage(output: RuleOutput, options: AdapterOptions): ReadMessage {
 function messageIdOf({ id, metadata }: RuleOutput): string | undefined {
   if (id === undefined || id === "") return undefined;
   return metadata?.rule_id === undefined ? id : `${metadata.rule_id}:${id}`;
+}
+
+/** Whether EMQX met bytes that are no UTF-8, for each of which it writes U+FFFD. Only `payload_b64` would have them. */
+function isReplaced({ payload, payload_b64 }: RuleOutput): boolean {
+  return payload_b64 === undefined && payload?.includes("\ufffd") === true;
 }
 
 /** `payload_b64` is what a rule adds for payloads that are not UTF-8, which EMQX would damage in `payload`. */

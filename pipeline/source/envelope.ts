@@ -22,6 +22,22 @@ export const expirySecondsMax = 2 ** 32 - 1;
 
 export const expirySchema = z.int().min(0).max(expirySecondsMax);
 
+/** Whether this is a string of MQTT: UTF-8 has no bytes for half a surrogate pair. Source: MQTT 5.0, 1.5.4. */
+export function isText(value: unknown): value is string {
+  return typeof value === "string" && value.isWellFormed();
+}
+
+export const textSchema = z
+  .string()
+  .refine(isText, { error: "met half a surrogate pair, wanted Unicode text" });
+
+/** A list of what `isElement` knows. One fault for all of it, since a body has room for millions of elements. */
+export function listSchema<T>(isElement: (value: unknown) => value is T, wanted: string) {
+  return z.custom<T[]>((value) => Array.isArray(value) && value.every(isElement), {
+    error: `met something else, wanted ${wanted}`,
+  });
+}
+
 /** A name to a text each, as ordered pairs. */
 export const textRecordSchema = z
   .custom<Record<string, string>>(isTextRecord, { error: "met something else, wanted an object of strings" })
@@ -29,7 +45,7 @@ export const textRecordSchema = z
 
 function isTextRecord(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  return Object.values(value).every((member) => typeof member === "string");
+  return Object.entries(value).every((member) => member.every(isText));
 }
 
 /**
@@ -88,8 +104,10 @@ function describeIssue(issue: z.core.$ZodRawIssue): string {
 
 function wanted(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
-    case "invalid_type":
-      return /^[aeiou]/.test(issue.expected) ? `an ${issue.expected}` : `a ${issue.expected}`;
+    case "invalid_type": {
+      const type = issue.expected === "int" ? "integer" : issue.expected;
+      return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+    }
     case "invalid_value":
       return `one of ${issue.values.join(", ")}`;
     case "too_small":

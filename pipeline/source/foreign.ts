@@ -15,6 +15,7 @@ const marks: readonly {
     has: (body) => isPublishHook(body) && "from_client_id" in body && "node" in body,
   },
   { sender: "NanoMQ", has: (body) => isPublishHook(body) && "from_client_id" in body },
+  { sender: "VerneMQ", has: (body) => "mountpoint" in body && "client_id" in body },
   { sender: "ChirpStack", has: (body) => "deviceInfo" in body && "deduplicationId" in body },
   {
     sender: "a sender of CloudEvents",

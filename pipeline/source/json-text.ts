@@ -1,6 +1,7 @@
 /**
  * Where values stand in a JSON text, for what must be kept as it was written. The text is valid: JSON.parse took it.
  */
+import { isSpace, skipSpace, skipString } from "../payload/json-scan.ts";
 
 /** The top value's text, or each element's when it is an array, and in it the text of one member. */
 export interface JsonSlice {
@@ -48,30 +49,6 @@ function isKey(literal: string, name: string): boolean {
 function skipSeparator(text: string, at: number): number {
   const next = skipSpace(text, at);
   return text[next] === "," ? skipSpace(text, next + 1) : next;
-}
-
-function skipSpace(text: string, at: number): number {
-  let next = at;
-  while (isSpace(text.charCodeAt(next))) next++;
-  return next;
-}
-
-/** Source: RFC 8259, 2. */
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
-}
-
-/** From an opening quote to behind the closing one. */
-function skipString(text: string, start: number): number {
-  let at = text.indexOf('"', start + 1);
-  while (isEscaped(text, at)) at = text.indexOf('"', at + 1);
-  return at + 1;
-}
-
-function isEscaped(text: string, quote: number): boolean {
-  let first = quote;
-  while (text[first - 1] === "\\") first--;
-  return (quote - first) % 2 === 1;
 }
 
 function skipValue(text: string, start: number): number {

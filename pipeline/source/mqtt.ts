@@ -5,6 +5,7 @@
  * change its numbers.
  */
 import { z } from "zod";
+import type { UserProperty } from "../message.ts";
 import { decodeBase64 } from "../payload/base64.ts";
 import type { CreateAdapter, Element, ReadMessage } from "./adapter.ts";
 import {
@@ -12,15 +13,24 @@ import {
   expirySchema,
   type Issue,
   issueText,
+  isText,
+  listSchema,
   parseJsonBody,
   parseWith,
   qosSchema,
   textRecordSchema,
+  textSchema,
   topicSchema,
 } from "./envelope.ts";
 import { foreignHint } from "./foreign.ts";
 import { parseInstantUs } from "./instant.ts";
 import { compactJson, type JsonSlice, sliceJson } from "./json-text.ts";
+
+/**
+ * Largest number of messages in one array: no message with an item is so small that more fit the default limit of
+ * a body, and what is in the array instead of messages takes a multiple of its size and time.
+ */
+const elementsMax = 65_536;
 
 const base64Schema = z.string().transform((text, context) => {
   const bytes = decodeBase64(text);
@@ -34,21 +44,34 @@ const instantSchema = z.string().transform((text, context) => {
   return instantUs;
 });
 
+function isPair(value: unknown): value is UserProperty {
+  return Array.isArray(value) && value.length === 2 && value.every(isText);
+}
+
+const userPropertiesSchema = z.union([listSchema(isPair, "pairs of strings"), textRecordSchema], {
+  error: "met something else, wanted pairs of strings or an object of strings",
+});
+
 const messageSchema = z.object({
   topic: topicSchema,
-  payload: z.unknown().optional(),
+  payload: z
+    .unknown()
+    .refine((value) => typeof value !== "string" || isText(value), {
+      error: "met half a surrogate pair, wanted Unicode text",
+    })
+    .optional(),
   payloadBase64: base64Schema.optional(),
   qos: qosSchema.nullish(),
   retain: z.boolean().nullish(),
   dup: z.boolean().nullish(),
-  clientId: z.string().nullish(),
-  messageId: z.string().nullish(),
+  clientId: textSchema.nullish(),
+  messageId: textSchema.nullish(),
   publishedAt: instantSchema.nullish(),
   properties: z
     .object({
       messageExpiryInterval: expirySchema.nullish(),
-      contentType: z.string().nullish(),
-      userProperties: z.union([z.array(z.tuple([z.string(), z.string()])), textRecordSchema]).nullish(),
+      contentType: textSchema.nullish(),
+      userProperties: userPropertiesSchema.nullish(),
     })
     .nullish(),
 });
@@ -59,6 +82,9 @@ const encoder = new TextEncoder();
 export const createMqttAdapter: CreateAdapter = () => ({
   read(request) {
     const { text, value } = parseJsonBody(request, "mqtt");
+    if (Array.isArray(value) && value.length > elementsMax) {
+      throw brokenBody("mqtt", `met an array of ${value.length} elements, wanted at most ${elementsMax}`);
+    }
     const results = sliceJson(text, "payload").map((slice, index) => ({
       slice,
       result: readMessage(Array.isArray(value) ? value[index] : value, slice.member),

@@ -1,19 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { writeFileSync } from "node:fs";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
 import { checkConfig } from "../../cli/check-config.ts";
+import { startSink } from "../../cli/sink-server.ts";
+import { useFolder } from "../config/support.ts";
 
-let folder: string;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "check-config-"));
-});
-
-afterEach(() => rmSync(folder, { recursive: true }));
+const inFolder = useFolder();
 
 async function check(text: string, environment: Record<string, string> = {}, probe = false) {
-  const path = join(folder, "gateway.yaml");
+  const path = inFolder("gateway.yaml");
   writeFileSync(path, text);
   let output = "";
   let errors = "";
@@ -23,7 +18,7 @@ async function check(text: string, environment: Record<string, string> = {}, pro
     write: (more) => (output += more),
     writeError: (more) => (errors += more),
   });
-  const relative = (all: string) => all.replaceAll(folder, ".");
+  const relative = (all: string) => all.replaceAll(inFolder(), ".");
   return { status, output: relative(output), errors: relative(errors) };
 }
 
@@ -46,7 +41,7 @@ spec:
   administration: { token: { file: ./admin } }
   sources:
     - { name: emqx, authentication: { method: Bearer, token: { env: EMQX } }, topicFilters: [a, b/#] }
-    - { name: nano, adapter: raw, authentication: { method: None }, lenient: true, payloadEncoding: base64 }
+    - { name: nano, adapter: emqx, authentication: { method: None }, lenient: true, payloadEncoding: base64 }
   destinations:
     - endpointRef: otel-collector
       signals: [logs]
@@ -58,7 +53,7 @@ spec:
 
 describe("checkConfig()", () => {
   it("says what a configuration means, without any secret", async () => {
-    writeFileSync(join(folder, "admin"), "hunter2");
+    writeFileSync(inFolder("admin"), "hunter2");
 
     expect(await check(everything, { EMQX: "hunter2" })).toEqual({
       status: 0,
@@ -73,11 +68,11 @@ describe("checkConfig()", () => {
   log level: info
 Sources
   POST /webhooks/emqx: adapter emqx; Bearer token from environment variable EMQX; topics a, b/#; asks for a repeat with 503
-  POST /webhooks/nano: adapter raw; no authentication; any topic; payload base64; lenient; asks for a repeat with 503
+  POST /webhooks/nano: adapter emqx; no authentication; any topic; payload base64; lenient; asks for a repeat with 503
 Destinations
   otel-collector: https://collector.example:4317
     protocol: grpc, TLS on, authentication Anonymous
-    batching: latencySeconds 60 (default), maxMessages 100
+    batching: latencySeconds 60, maxMessages 100
     signals: logs
     requests: not compressed, time-out 10 s, at most 4000000 bytes
     headers: x-tenant (file ./tenant), x-plain (plain text)
@@ -97,7 +92,7 @@ Warnings
     expect(output).toContain("listens on http://127.0.0.1:8080\n");
     expect(output).toContain("POST /webhooks/mqtt: adapter mqtt; no authentication; any topic;");
     expect(output).toContain("default: http://a:1\n    protocol: grpc, TLS off,");
-    expect(output).toContain("batching: latencySeconds 5, maxMessages 100000 (default)\n");
+    expect(output).toContain("batching: latencySeconds 5, maxMessages 100000\n");
     expect(output).not.toContain("Warnings");
   });
 
@@ -114,7 +109,7 @@ Warnings
 
   it("exits with 2 when there is no such file", async () => {
     let errors = "";
-    const status = await checkConfig(join(folder, "missing.yaml"), {
+    const status = await checkConfig(inFolder("missing.yaml"), {
       environment: {},
       write: () => {},
       writeError: (more) => (errors += more),
@@ -125,11 +120,48 @@ Warnings
     });
   });
 
-  it("says that --probe is not supported yet", async () => {
-    expect(await check("", {}, true)).toEqual({
-      status: 2,
-      output: "",
-      errors: "--probe is not supported yet\n",
+  it("asks each destination for each signal with --probe", async () => {
+    const sizes: number[] = [];
+    const sink = await startSink({
+      host: "127.0.0.1",
+      port: 0,
+      onRequest: (_, request) =>
+        sizes.push("resourceLogs" in request ? request.resourceLogs.length : request.resourceMetrics.length),
     });
+    const { status, output } = await check("", { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url }, true);
+    await sink.close();
+
+    expect(status).toBe(0);
+    expect(output).toMatch(/\nProbe\n {2}default metrics: reached\n {2}default logs: reached\n$/);
+    expect(sizes).toEqual([0, 0]);
+  });
+
+  it("exits with 1 when a destination does not take one of its signals, and says why", async () => {
+    const sink = await startSink({
+      host: "127.0.0.1",
+      port: 0,
+      answer: async (signal) => {
+        if (signal === "logs") throw new ConnectError("no logs here", Code.Unimplemented);
+        return { rejectedItems: 0n, errorMessage: "" };
+      },
+    });
+    const { status, output } = await check("", { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url }, true);
+    await sink.close();
+
+    expect(status).toBe(1);
+    expect(output).toMatch(/\n {2}default metrics: reached\n {2}default logs: .*no logs here.*\n$/);
+  });
+
+  it("exits with 1 when nobody listens there", async () => {
+    const sink = await startSink({ host: "127.0.0.1", port: 0 });
+    await sink.close();
+    const { status, output } = await check("", { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url }, true);
+
+    expect(status).toBe(1);
+    expect(output).toMatch(/\n {2}default metrics: The connection was refused/);
+  });
+
+  it("asks nobody when the configuration cannot be used", async () => {
+    expect(await check("", { PORT: "x" }, true)).toMatchObject({ status: 2, output: "" });
   });
 });

@@ -121,8 +121,29 @@ describe("environment", () => {
       "base2_exponential_bucket_histogram is not supported yet",
     ],
     ["OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem", "This variable is not supported yet"],
-    ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://a", "This variable is not supported yet"],
-    ["OTEL_EXPORTER_OTLP_LOGS_HEADERS", "a=hunter2", "This variable is not supported yet"],
+    ["OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", "/ca.pem", "This variable is not supported yet"],
+    ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf", "http/protobuf is not supported yet"],
+    ["OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "0", 'Wanted a whole number from 1 to 3600000, met "0"'],
+    [
+      "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+      "http://a:4318",
+      "Port 4318 means http/protobuf, which is not supported yet; wanted port 4317, or protocol: grpc",
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+      "http://a/v1/metrics",
+      'Wanted a host without a path, met "/v1/metrics"; http/protobuf is not supported yet',
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+      "hunter2",
+      "Wanted percent-encoded name=value pairs separated by commas, met something else (not shown)",
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_HEADERS",
+      "Bearer hunter2=",
+      "Wanted a header name of letters, digits and !#$%&'*+.^_`|~-, met something else (not shown)",
+    ],
     [
       "OTEL_EXPORTER_OTLP_HEADERS",
       "hunter2",
@@ -137,6 +158,11 @@ describe("environment", () => {
       "OTEL_EXPORTER_OTLP_HEADERS",
       "content-type=x",
       'Wanted a header that the transport does not set itself, met "content-type"',
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_HEADERS",
+      "a=%0Ahunter2",
+      "Wanted visible ASCII characters and spaces, met others in header a",
     ],
     [
       "OTEL_RESOURCE_ATTRIBUTES",
@@ -162,6 +188,71 @@ describe("environment", () => {
     expect(linesOf("", { [name]: value })).toEqual([`${name}: ${message}`]);
   });
 
+  it("lets a signal's own variables win over those for both", () => {
+    const config = load("", {
+      ...environment,
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: "metrics",
+      OTEL_EXPORTER_OTLP_METRICS_INSECURE: "true",
+      OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: "grpc",
+      OTEL_EXPORTER_OTLP_METRICS_HEADERS: "m=1",
+      OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: "1",
+      OTEL_EXPORTER_OTLP_LOGS_COMPRESSION: "none",
+    });
+
+    expect(config.destinations).toMatchObject([
+      {
+        name: "default",
+        signals: ["metrics"],
+        url: "http://metrics:4317",
+        headers: { m: "1" },
+        timeoutMs: 2500,
+        compression: "gzip",
+      },
+      {
+        name: "default",
+        signals: ["logs"],
+        url: "https://environment:2",
+        headers: { "api-key": "a b=", x: "1=2" },
+        timeoutMs: 1,
+        compression: "none",
+      },
+    ]);
+    expect(config.destinations[0]?.headers).toEqual({ m: "1" });
+  });
+
+  it("lets a signal's own variables apply where the document is silent", () => {
+    const config = load(silent, {
+      OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://b",
+      OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: "7",
+    });
+    expect(config.destinations).toMatchObject([
+      { name: "collector", signals: ["metrics"], url: "http://file:1", timeoutMs: 10_000 },
+      { name: "collector", signals: ["logs"], url: "http://file:1", timeoutMs: 7 },
+    ]);
+  });
+
+  it("warns once of what concerns both signals", () => {
+    const config = load("", {
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.example",
+      OTEL_EXPORTER_OTLP_HEADERS: "k=v",
+      OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: "7",
+    });
+    expect(config.warnings).toEqual(["Destination default sends headers (k) without TLS"]);
+  });
+
+  it("says once what is wrong for both signals", () => {
+    expect(
+      linesOf("", {
+        OTEL_EXPORTER_OTLP_TIMEOUT: "0",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+        OTEL_EXPORTER_OTLP_LOGS_COMPRESSION: "none",
+      }),
+    ).toEqual([
+      'OTEL_EXPORTER_OTLP_TIMEOUT: Wanted a whole number from 1 to 3600000, met "0"',
+      "OTEL_EXPORTER_OTLP_PROTOCOL: http/protobuf is not supported yet",
+    ]);
+  });
+
   it("takes port 4318 when the protocol is grpc", () => {
     const config = load("", {
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://a:4318",
@@ -174,10 +265,9 @@ describe("environment", () => {
     const config = load(written, {
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://a:4318/v1/metrics",
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
-      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: "http://b",
+      OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://b:4318",
+      OTEL_EXPORTER_OTLP_CERTIFICATE: "/ca.pem",
     });
-    expect(config.warnings).toContain(
-      "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is not supported yet, and not heeded",
-    );
+    expect(config.warnings).toContain("OTEL_EXPORTER_OTLP_CERTIFICATE is not supported yet, and not heeded");
   });
 });

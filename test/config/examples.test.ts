@@ -74,6 +74,12 @@ describe("withTables()", () => {
     expect(text).toMatch(/^x\n<!-- fields.*<!-- end -->\ny$/s);
   });
 
+  it("tells what a document needs from what only a section needs", () => {
+    const text = withTables("<!-- fields of Gateway -->\n<!-- end -->");
+    expect(text).toContain("| `spec.destinations[].endpointRef` | text | required |");
+    expect(text).toMatch(/\| `spec\.administration\.token` \| [^|]* \| required in its section \|/);
+  });
+
   it("leaves no field of the schema out", () => {
     const text = withTables("<!-- fields of Gateway -->\n<!-- end -->");
     const named = (node: unknown): string[] => {

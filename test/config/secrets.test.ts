@@ -1,19 +1,15 @@
-import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { beforeEach, describe, expect, it } from "vitest";
 import { createSecrets } from "../../handlers/runtime/secrets.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
+import { useFolder } from "./support.ts";
 
-let folder: string;
+const inFolder = useFolder();
 let file: string;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "secrets-"));
-  file = join(folder, "token");
+  file = inFolder("token");
 });
-
-afterEach(() => rmSync(folder, { recursive: true }));
 
 function openFile() {
   const clock = createFakeClock();

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach } from "vitest";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
 import { loadConfig } from "../../pipeline/config/load.ts";
 import { ConfigError, type ConfigIssue } from "../../pipeline/errors.ts";
@@ -23,6 +27,16 @@ export function issuesOf(
     throw error;
   }
   return [];
+}
+
+/** A folder of its own for each test of the file; gives the path of a file in it, or its own. */
+export function useFolder(): (...names: string[]) => string {
+  let folder = "";
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "config-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  return (...names) => join(folder, ...names);
 }
 
 /** The issues as an operator reads them. */

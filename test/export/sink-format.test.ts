@@ -32,6 +32,12 @@ describe("formatItems() of metrics", () => {
     ]);
   });
 
+  it("shows control characters of names as escapes, so that a device can neither break nor paint a line", () => {
+    const dataPoints = [{ ...time, attributes: [{ key: "\u001b[2J" }], value: { case: undefined } }];
+    const [line] = metricLines({ name: "a\nb\u009b", data: { case: "gauge", value: { dataPoints } } });
+    expect(line).toBe(`${at} gauge a\\u000ab\\u009b - {\\u001b[2J=null}`);
+  });
+
   it("shows integers to the last digit, and of which kind a sum is", () => {
     const dataPoints = [{ ...time, value: { case: "asInt" as const, value: -(2n ** 63n) } }];
     const lines = (isMonotonic: boolean, aggregationTemporality: 1 | 2) =>

@@ -87,6 +87,17 @@ describe("GET /dead-letters", () => {
     expect(second).toMatchObject({ items: [{ payload: "{60" }], next: null });
   });
 
+  it("ends a page after 8 MiB of payload, whatever the limit", async () => {
+    const test = createTestApp({
+      limits: { bodyBytesMax: 4_000_000, payloadBytesMax: 4_000_000 },
+      storeOptions: { bytesMax: 1e9, deadLetterBytesMax: 1e9 },
+    });
+    for (let index = 0; index < 4; index += 1) await test.post("/webhooks/raw", "x".repeat(4_000_000));
+    const first = await list(test);
+    expect(first.items).toHaveLength(3);
+    expect((await list(test, `?after=${first.next}`)).items).toHaveLength(1);
+  });
+
   it("filters by source and reason", async () => {
     const test = createTestApp();
     await test.post("/webhooks/raw", "{");

@@ -127,6 +127,8 @@ describe("GET /metrics", () => {
     const { app, post, telemetry } = createTestApp();
     await post("/webhooks/raw", validMetrics);
     await post("/webhooks/raw", "{");
+    await post("/webhooks/raw", '{"logs":[],"logs":[{"level":"info","value":"x","timestamp":0}]}');
+    await post("/webhooks/emqx", '{"topic":"t","payload":"\ufffd"}', { "Content-Type": "application/json" });
     await post("/webhooks/mqtt", "{");
     telemetry.onExport({ destination: "collector", signal: "metrics", outcome: "accepted", durationMs: 20 });
     const response = await app.request("/metrics");
@@ -148,19 +150,23 @@ describe("GET /metrics", () => {
       "gateway_messages_per_commit histogram",
       "gateway_messages_received_total counter",
       "gateway_oldest_pending_seconds gauge",
+      "gateway_payload_oddities_total counter",
       "gateway_requests_refused_total counter",
       "gateway_store_bytes gauge",
     ]);
     for (const line of [
-      'gateway_messages_received_total{source="raw"} 2',
-      'gateway_messages_accepted_total{source="raw"} 1',
-      'gateway_messages_dead_lettered_total{stage="arrival",reason="invalidPayload"} 1',
+      'gateway_messages_received_total{source="raw"} 3',
+      'gateway_messages_accepted_total{source="raw"} 2',
+      'gateway_messages_dead_lettered_total{stage="arrival",reason="invalidPayload"} 2',
+      'gateway_payload_oddities_total{source="raw",oddity="repeatedMembers"} 1',
+      'gateway_payload_oddities_total{source="raw",oddity="zeroTimestamps"} 1',
+      'gateway_payload_oddities_total{source="emqx",oddity="damagedPayloads"} 1',
       'gateway_messages_pending{destination="collector",signal="metrics"} 1',
       'gateway_messages_expired_total{stage="delivery"} 0',
       'gateway_requests_refused_total{source="mqtt",reason="badEnvelope"} 1',
       'gateway_exports_total{destination="collector",signal="metrics",outcome="accepted"} 1',
-      "gateway_messages_per_commit_count 2",
-      "gateway_commit_duration_seconds_count 2",
+      "gateway_messages_per_commit_count 4",
+      "gateway_commit_duration_seconds_count 4",
     ]) {
       expect(text.split("\n")).toContain(line);
     }

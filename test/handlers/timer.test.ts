@@ -64,4 +64,13 @@ describe("POST /timer/flush", () => {
     expect(await problemOf(await response)).toMatchObject({ status });
     expect(flushes).toEqual([]);
   });
+
+  it.each([
+    ['{"force": 1}', /^force: /],
+    ['{"forced": true}', /^Unrecognized key/],
+    ["[]", /^Invalid input/],
+  ])("says of %s what is wrong with it, as a sentence", async (body, detail) => {
+    const { response } = flush({}, { headers: json, body });
+    expect((await problemOf(await response)).detail).toMatch(detail);
+  });
 });

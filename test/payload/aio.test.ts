@@ -403,3 +403,53 @@ describe("aioFormat.parse() of structured CloudEvents", () => {
     expect(parse(`{"data":${data}}`, false, "application/json")).toMatchObject({ kind: "refused" });
   });
 });
+
+describe("aioFormat.parse() of oddities", () => {
+  const oddities = (payload: string, { audit = true, contentType = "" } = {}) => {
+    const message = { source: "s", topic: "t", payload: encoder.encode(payload), userProperties: [] };
+    const parsed = aioFormat.parse({ ...message, contentType }, { lenient: false, audit });
+    return parsed.kind === "items" ? parsed.oddities : parsed.refusal;
+  };
+  const none = { repeatedMembers: 0, repeatedAttributes: 0, zeroTimestamps: 0 };
+  const item = (members: string) => `{"logs":[{"value":"text","level":"info",${members}}]}`;
+  const attribute = '{"key":"a","value":"1"}';
+
+  it("says nothing of an ordinary payload", () => {
+    expect(oddities(item(`"timestamp":1,"attributes":[${attribute}]`))).toBeUndefined();
+  });
+
+  it("counts timestamps of zero", () => {
+    expect(oddities(item('"timestamp":0'))).toEqual({ ...none, zeroTimestamps: 1 });
+    expect(oddities(item('"timestamp":-0.0'))).toEqual({ ...none, zeroTimestamps: 1 });
+  });
+
+  it("counts attributes that a later one replaced", () => {
+    expect(oddities(item(`"attributes":[${attribute},${attribute},${attribute}]`))).toEqual({
+      ...none,
+      repeatedAttributes: 2,
+    });
+  });
+
+  it("counts members that a later one replaced, for an audit alone", () => {
+    const payload = item('"value":"other"');
+    expect(oddities(payload)).toEqual({ ...none, repeatedMembers: 1 });
+    expect(oddities(payload, { audit: false })).toBeUndefined();
+  });
+
+  it("counts in a CloudEvent's base64 too", () => {
+    const data = Buffer.from(item('"timestamp":0,"timestamp":0')).toString("base64");
+    const contentType = "application/cloudevents+json";
+    expect(oddities(`{"data_base64":"","data_base64":"${data}"}`, { contentType })).toEqual({
+      ...none,
+      repeatedMembers: 2,
+      zeroTimestamps: 1,
+    });
+  });
+
+  it("says of JSON that is nested too deeply that this is its fault", () => {
+    expect(oddities(`{"metrics":[],"x":${"[".repeat(1001)}1e17${"]".repeat(1001)}}`)).toEqual({
+      path: "",
+      message: "Cannot read payload: met deeper nested JSON, wanted at most 1000 levels",
+    });
+  });
+});

@@ -6,6 +6,7 @@ import type { Element } from "../../pipeline/source/adapter.ts";
 import type { Arrival, DeadLetter } from "../../pipeline/store/batch-store.ts";
 import { sourceConfig, validMetrics } from "../support/app.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
+import { createFakeLogger } from "../support/fake-logger.ts";
 
 const utf8 = new TextEncoder();
 const metric = validMetrics.slice(1, -1);
@@ -18,6 +19,7 @@ const laneNames: LaneName[] = [
 
 function setup(options: Partial<ReceiverOptions> = {}) {
   const clock = createFakeClock();
+  const logger = createFakeLogger();
   const appended: Arrival[] = [];
   const replayed: unknown[] = [];
   let wakes = 0;
@@ -25,7 +27,9 @@ function setup(options: Partial<ReceiverOptions> = {}) {
     store: {
       async append(arrivals) {
         appended.push(...arrivals);
-        return { accepted: arrivals.length, duplicates: 0, expired: 0, filtered: 0, deadLettered: 0 };
+        const deadLettered = arrivals.filter(({ verdict }) => verdict.kind === "deadLettered").length;
+        const accepted = arrivals.length - deadLettered;
+        return { accepted, duplicates: 0, expired: 0, filtered: 0, deadLettered };
       },
       deadLetters: {
         list: async () => [],
@@ -38,6 +42,7 @@ function setup(options: Partial<ReceiverOptions> = {}) {
       },
     },
     clock,
+    logger,
     format: aioFormat,
     lanes: laneNames.map((name, index) => ({ name, mask: 2 ** (index + 40) })),
     sources: [sourceConfig()],
@@ -47,7 +52,7 @@ function setup(options: Partial<ReceiverOptions> = {}) {
     },
     ...options,
   });
-  return { clock, receiver, appended, replayed, wakes: () => wakes };
+  return { clock, logger, receiver, appended, replayed, wakes: () => wakes };
 }
 
 function message(payload: string, fields: object = {}): Element {
@@ -101,6 +106,45 @@ describe("receive()", () => {
       { kind: "accepted", lanes: 0, expiresAtUs: nowUs + 7_000_000 },
       { kind: "expired" },
       { kind: "expired" },
+    ]);
+  });
+
+  it("carries a deadline that a number holds exactly, however far the sender's clock and interval reach", async () => {
+    const { receiver, appended } = setup();
+    const far = { publishedAtUs: 8_993_721_599_999_000, messageExpiryIntervalSeconds: 2 ** 32 - 1 };
+    await receiver.receive(sourceConfig(), { elements: [message('{"metrics":[]}', far)], isArray: false });
+    expect(appended).toMatchObject([{ verdict: { expiresAtUs: Number.MAX_SAFE_INTEGER } }]);
+  });
+
+  it("logs dead letters at most once a second for each source and reason", async () => {
+    const { receiver, logger, clock } = setup();
+    const elements: Element[] = [
+      message("{"),
+      message('{"metrics":1}'),
+      { kind: "broken", path: "[2]", reason: "met 3, wanted an object", body: utf8.encode("3") },
+    ];
+    await receiver.receive(sourceConfig(), { elements, isArray: true });
+    clock.advance(1_000);
+    await receiver.receive(sourceConfig(), { elements: [message('{"logs":1}')], isArray: false });
+    expect(logger.lines.map(({ fields }) => fields)).toEqual([
+      { source: "raw", reason: "invalidPayload", detail: expect.any(String), suppressed: 0 },
+      { source: "raw", reason: "invalidEnvelope", detail: "[2]: met 3, wanted an object", suppressed: 0 },
+      { source: "raw", reason: "invalidPayload", detail: expect.stringMatching(/^logs: /), suppressed: 1 },
+    ]);
+  });
+
+  it("counts what a sender may have meant otherwise", async () => {
+    const counted: unknown[] = [];
+    const { receiver } = setup({ oddities: { count: (...args) => counted.push(args) } });
+    const elements: Element[] = [
+      message('{"logs":[],"logs":[{"level":"info","value":"","timestamp":0}]}'),
+      { ...message('{"metrics":[]}'), kind: "message", mayBeDamaged: true } as Element,
+    ];
+    await receiver.receive(sourceConfig(), { elements, isArray: true });
+    expect(counted).toEqual([
+      ["raw", "repeatedMembers", 1],
+      ["raw", "zeroTimestamps", 1],
+      ["raw", "damagedPayloads", 1],
     ]);
   });
 

@@ -118,6 +118,15 @@ describe("the emqx adapter", () => {
     expect(read({ topic: "t", payload_b64: "" }).payload).toEqual(new Uint8Array(0));
   });
 
+  it("marks a payload that EMQX may have damaged", () => {
+    const mark = (body: object) => adapter.read(webhookRequest(JSON.stringify(body))).elements[0];
+    expect(mark({ ...output, payload: "{}\ufffd" })).toMatchObject({ mayBeDamaged: true });
+    expect(mark(output)).toMatchObject({ mayBeDamaged: false });
+    expect(mark({ ...output, payload: "\ufffd", payload_b64: "/wA=" })).toMatchObject({
+      mayBeDamaged: false,
+    });
+  });
+
   it("decodes payload where the source says base64", () => {
     const base64 = createEmqxAdapter({ payloadEncoding: "base64" });
     expect(payloadText(onlyMessage(base64, webhookRequest('{"topic":"t","payload":"e30="}')))).toBe("{}");
@@ -151,7 +160,10 @@ describe("the emqx adapter", () => {
     ["publish_received_at", { publish_received_at: 8993721600000 }],
     ["pub_props.Message-Expiry-Interval", { pub_props: { "Message-Expiry-Interval": -1 } }],
     ["pub_props.User-Property", { pub_props: { "User-Property": { a: 1 } } }],
-    ["pub_props.User-Property-Pairs[0].value", { pub_props: { "User-Property-Pairs": [{ key: "a" }] } }],
+    ["pub_props.User-Property-Pairs", { pub_props: { "User-Property-Pairs": [{ key: "a" }] } }],
+    ["pub_props.User-Property-Pairs", { pub_props: { "User-Property-Pairs": Array(100_000).fill(0) } }],
+    ["payload", { payload: "\ud800" }],
+    ["id", { id: "\ud800" }],
   ])("refuses a bad %s", (path, change) => {
     const error = readError(adapter, webhookRequest(JSON.stringify({ ...output, ...change })));
     expect(error).toBeInstanceOf(EnvelopeError);

@@ -128,6 +128,13 @@ describe("the mqtt adapter", () => {
     ["properties.contentType", { properties: { contentType: 1 } }],
     ["properties.userProperties", { properties: { userProperties: [["a"]] } }],
     ["properties.userProperties", { properties: { userProperties: { a: 1 } } }],
+    ["properties.userProperties", { properties: { userProperties: [["a", "b", "c"]] } }],
+    ["payload", { payload: "\ud800" }],
+    ["clientId", { clientId: "\ud800" }],
+    ["messageId", { messageId: "\udc00" }],
+    ["properties.contentType", { properties: { contentType: "\ud800" } }],
+    ["properties.userProperties", { properties: { userProperties: [["a", "\ud800"]] } }],
+    ["properties.userProperties", { properties: { userProperties: { "\ud800": "a" } } }],
   ])("refuses a bad %s", (path, change) => {
     const body = { topic: "t", payload: {}, ...(change as object) };
     expect(issues(JSON.stringify(body))).toEqual([
@@ -135,10 +142,32 @@ describe("the mqtt adapter", () => {
     ]);
   });
 
+  it("names a whole number as it is commonly called", () => {
+    const [issue] = issues('{"topic":"t","payload":1,"properties":{"messageExpiryInterval":1.5}}');
+    expect(issue?.message).toBe("met 1.5, wanted an integer");
+  });
+
   it("lists every fault at once", () => {
     expect(issues('{"topic":1,"payload":1,"qos":9}')).toEqual([
       { path: "topic", message: "met 1, wanted a string" },
       { path: "qos", message: "met 9, wanted one of 0, 1, 2" },
+    ]);
+  });
+
+  it("finds one fault in a million user properties", () => {
+    const body = `{"topic":"t","payload":1,"properties":{"userProperties":[${"0,".repeat(1e6)}0]}}`;
+    expect(issues(body)).toEqual([
+      {
+        path: "properties.userProperties",
+        message: "met something else, wanted pairs of strings or an object of strings",
+      },
+    ]);
+  });
+
+  it("refuses an array with more elements than can be answered for in time", () => {
+    expect(adapter.read(webhookRequest(`[${"0,".repeat(65_535)}0]`)).elements).toHaveLength(65_536);
+    expect(issues(`[${"0,".repeat(65_536)}0]`)).toEqual([
+      { path: "", message: "met an array of 65537 elements, wanted at most 65536" },
     ]);
   });
 
@@ -199,6 +228,7 @@ describe("the mqtt adapter", () => {
     ["RMQTT posts", { action: "message_publish", from_clientid: "c", topic: "t", payload: "" }],
     ["EMQX 4 posts", { action: "message_publish", from_client_id: "c", node: "n", topic: "t", payload: "" }],
     ["NanoMQ posts", { action: "message_publish", from_client_id: "c", topic: "t", payload: "" }],
+    ["VerneMQ posts", { mountpoint: "", client_id: "c", topic: "t", payload: "e30=", qos: 1 }],
     ["ChirpStack posts", { deviceInfo: {}, deduplicationId: "d" }],
     ["a sender of CloudEvents posts", { specversion: "1.0", id: "1", source: "s", type: "t", data: {} }],
   ])("hints that a body looks like what %s", (sender, body) => {

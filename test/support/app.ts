@@ -101,10 +101,12 @@ export function createTestApp(options: TestAppOptions = {}): TestApp {
   const receiver = createReceiver({
     store,
     clock,
+    logger,
     format: aioFormat,
     lanes: lanes.map((name) => ({ name, mask: store.lane(name).mask })),
     sources,
     payloadBytesMax: config.limits.payloadBytesMax,
+    oddities: telemetry.oddities,
   });
   const state: GatewayState = { stopping: false, startedAtUs: clock.nowUs(), version: "1.2.3" };
   const secrets = { ...options.secrets };

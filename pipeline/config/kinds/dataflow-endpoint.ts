@@ -24,20 +24,18 @@ const authentication = section(
 );
 
 /** Source: Azure IoT Operations, DataflowEndpoint, `openTelemetrySettings.batching`. */
-export const batchingDefaults = { latencySeconds: 60, maxMessages: 100_000 };
-
 const batching = section({
   latencySeconds: z
     .int()
     .min(0)
     .max(65_535)
-    .default(batchingDefaults.latencySeconds)
+    .default(60)
     .meta({ description: "Longest time that a message waits for its batch; 0: none" }),
   maxMessages: z
     .int()
     .min(0)
     .max(4_294_967_295)
-    .default(batchingDefaults.maxMessages)
+    .default(100_000)
     .meta({ description: "Waiting messages that make a batch due; 0: only time does" }),
 });
 

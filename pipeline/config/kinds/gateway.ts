@@ -5,13 +5,13 @@ import { defaults, histogramBoundsDefault } from "../defaults.ts";
 import {
   choice,
   headerName,
+  headerValue,
   ignoredFields,
   ignoredProperties,
   name,
   secretReference,
   section,
   text,
-  textOrSecret,
   topicFilter,
 } from "../schema.ts";
 
@@ -111,7 +111,7 @@ const source = section(
       .meta({ description: "Accept common deviations from the payload schema" }),
     payloadEncoding: choice(["plain", "base64"])
       .optional()
-      .meta({ description: "How the sender wraps the payload; default: the adapter's" }),
+      .meta({ description: "How the sender wraps the payload, for adapter `emqx`; default: `plain`" }),
     retryStatus: z
       .literal([503, 429])
       .default(503)
@@ -128,13 +128,17 @@ function isStrictlyIncreasing(values: readonly number[]): boolean {
   return values.every((value, index) => index === 0 || value > (values[index - 1] ?? Number.NaN));
 }
 
+function hasRepeated(texts: readonly string[]): boolean {
+  return new Set(texts).size < texts.length;
+}
+
 export const destination = section(
   {
     endpointRef: name.meta({ description: "Name of a DataflowEndpoint of type OpenTelemetry" }),
     signals: z
       .array(choice(["metrics", "logs"], ["traces"]))
       .min(1)
-      .refine((list) => new Set(list).size === list.length, {
+      .refine((list) => !hasRepeated(list), {
         error: "Wanted each signal once, met one again",
       })
       .default(["metrics", "logs"])
@@ -150,7 +154,10 @@ export const destination = section(
       description: "For one attempt; else `OTEL_EXPORTER_OTLP_TIMEOUT` (milliseconds)",
     }),
     headers: z
-      .record(headerName, textOrSecret)
+      .record(headerName, headerValue)
+      .refine((headers) => !hasRepeated(Object.keys(headers).map((header) => header.toLowerCase())), {
+        error: "Wanted each header once, whatever its case, met one again",
+      })
       .optional()
       .meta({ description: "Sent with each request; else `OTEL_EXPORTER_OTLP_HEADERS`" }),
     requestBytesMax: z

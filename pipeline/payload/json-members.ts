@@ -1,0 +1,31 @@
+import { skipSpace, skipString } from "./json-scan.ts";
+
+/** How many members of a JSON text are lost in its value, because their object has a later one of the same name. */
+export function countRepeatedMembers(text: string, value: unknown): number {
+  return countKeys(text) - countMembers(value);
+}
+
+/** Strings that a colon follows. */
+function countKeys(text: string): number {
+  let keys = 0;
+  for (let quote = text.indexOf('"'); quote >= 0; ) {
+    const end = skipString(text, quote);
+    if (text[skipSpace(text, end)] === ":") keys++;
+    quote = text.indexOf('"', end);
+  }
+  return keys;
+}
+
+/** Without recursion, since a payload may be nested as deeply as it is long. */
+function countMembers(root: unknown): number {
+  let members = 0;
+  const waiting = [root];
+  while (waiting.length > 0) {
+    const value = waiting.pop();
+    if (typeof value !== "object" || value === null) continue;
+    const inner: unknown[] = Array.isArray(value) ? value : Object.values(value);
+    if (inner !== value) members += inner.length;
+    for (const one of inner) if (typeof one === "object") waiting.push(one);
+  }
+  return members;
+}

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import packageJson from "../package.json" with { type: "json" };
 import { endProcess, residentBytesMax } from "./child.ts";
 import { destination, source } from "./messages.ts";
 
@@ -13,7 +14,7 @@ export interface BenchGateway {
   end(): Promise<void>;
 }
 
-const cli = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Nothing becomes due by itself within a benchmark. */
 export function writeConfiguration(options: {
@@ -50,8 +51,11 @@ spec:
   return path;
 }
 
+/** As `npm start` does. */
 export function spawnGateway(configPath: string, environment: Record<string, string> = {}) {
-  return spawn(process.execPath, [cli, "serve", "--config", configPath], {
+  const [, ...start] = packageJson.scripts.start.split(" ");
+  return spawn(process.execPath, [...start, "--config", configPath], {
+    cwd: root,
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...environment },
   });

@@ -5,7 +5,8 @@ export interface Row {
   reference: string;
   ratio: string;
   aim: string;
-  isMet: boolean;
+  /** Undefined: nothing is aimed at. */
+  isMet: boolean | undefined;
 }
 
 /** What a benchmark is given. */
@@ -30,7 +31,7 @@ export function formatTable(rows: readonly Row[]): string {
       reference,
       ratio,
       aim,
-      isMet ? "yes" : "NO",
+      isMet === undefined ? "" : isMet ? "yes" : "NO",
     ]),
   ];
   const widths = columns.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
@@ -55,4 +56,9 @@ export function ratioRow(options: {
     aim: min === undefined ? `≤ ${max}` : `≥ ${min}`,
     isMet: ratio >= (min ?? Number.NEGATIVE_INFINITY) && ratio <= (max ?? Number.POSITIVE_INFINITY),
   };
+}
+
+/** The row of a part, which explains another row. */
+export function shareRow(options: { name: string; figure: string; reference: string; ratio: number }): Row {
+  return { ...options, ratio: options.ratio.toFixed(2), aim: "", isMet: undefined };
 }

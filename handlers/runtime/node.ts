@@ -68,6 +68,8 @@ export async function serve(options: {
     stream: process.stderr,
     terminal: process.stderr.isTTY,
   });
+  // Node ends the process then; this line is what a collector of logs finds of it.
+  process.on("uncaughtExceptionMonitor", (error) => logger.error({ error }, "Gateway failed unexpectedly"));
   return runUntilSignal({
     config,
     logger,

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import packageJson from "../../package.json" with { type: "json" };
 
 export interface GatewayProcess {
   url: string;
@@ -41,8 +42,9 @@ export interface Status {
   destinations: Record<string, { metrics: LaneStatus; logs: LaneStatus }>;
 }
 
-/** How the server is started on each runtime; the configuration's path follows. */
-const nodeCommand = [process.execPath, "cli/main.ts", "serve", "--config"];
+/** How `npm start` starts the server; the configuration's path follows. */
+const [, ...startParameters] = packageJson.scripts.start.split(" ");
+const nodeCommand = [process.execPath, ...startParameters, "--config"];
 
 /** Start the gateway as a user does, in a process of its own. Resolves once it listens; rejects when it exits. */
 export async function startGateway(

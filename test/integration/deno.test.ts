@@ -14,8 +14,8 @@ describe("the server on Deno", () => {
     const sink = await openSink({ onMetrics: recorder.add, onLogs: recorder.add });
     const configPath = writeConfiguration({ folder, otlpUrl: sink.url });
     const permissions = [
-      "--allow-net",
-      "--allow-read",
+      "--allow-net=127.0.0.1,localhost",
+      `--allow-read=.,${folder}`,
       `--allow-write=${folder}`,
       "--allow-env",
       "--allow-sys=hostname",

@@ -1,7 +1,8 @@
 const firstMs = 1_000;
 const factor = 1.5;
 const spread = 0.5;
-const capMs = 30_000;
+/** Longest delay that a back-off gives. */
+export const backOffMsMax = 30_000;
 
 /**
  * Growing, spread delays between attempts, so that many gateways do not come back in the same instant.
@@ -14,8 +15,8 @@ export function createBackOff(random: () => number) {
   return {
     next(): number {
       const delayMs = meanMs * (1 - spread + 2 * spread * random());
-      meanMs = Math.min(meanMs * factor, capMs);
-      return Math.min(delayMs, capMs);
+      meanMs = Math.min(meanMs * factor, backOffMsMax);
+      return Math.min(delayMs, backOffMsMax);
     },
     reset() {
       meanMs = firstMs;

@@ -1,6 +1,7 @@
+import { toError } from "./errors.ts";
 import type { Encoder, Encoding } from "./otlp/encoder.ts";
 import type { Items, Parsed } from "./payload/format.ts";
-import type { Batch, Lane, StoredMessage } from "./store/batch-store.ts";
+import { type Batch, type Lane, readBytesMax, type StoredMessage } from "./store/batch-store.ts";
 
 /**
  * Messages read at once, so that nothing is held whole and others get their turn in between. The first slice is
@@ -15,7 +16,7 @@ const batchRowsMax = 50_000;
 export interface Hopeless {
   kind: "hopeless";
   message: StoredMessage;
-  /** Undefined: the payload could not be read. */
+  /** Undefined: the payload could not be read, or its items could not be encoded. */
   items: Items | undefined;
   reason: "invalidPayload" | "tooLarge";
   path: string;
@@ -54,22 +55,37 @@ export interface PrepareOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** The code failed on a batch: its encoding is worth nothing now, but the first messages of it may do. */
+interface Broken {
+  messagesMax: number;
+}
+
 /**
  * Read and encode the next batch: as many messages as fit one request and the limits. Nothing is recorded.
  * Undefined when no message waits in the range, or when `signal` was aborted.
  */
 export async function prepareBatch(options: PrepareOptions): Promise<Prepared | undefined> {
+  for (let { limits } = options; ; ) {
+    const found = await readBatch({ ...options, limits });
+    if (found === undefined || "batch" in found) return found;
+    limits = { ...limits, messagesMax: found.messagesMax };
+  }
+}
+
+async function readBatch(options: PrepareOptions): Promise<Prepared | Broken | undefined> {
   const { lane, lastId, signal } = options;
   const builder = createBuilder(options);
   let rowsMax = Math.min(sliceRowsFirst, options.limits.messagesMax);
   for (let afterId = options.afterId; ; ) {
     const slice = await lane.read(afterId, rowsMax);
     if (signal?.aborted) return undefined;
+    let bytes = 0;
     for (const message of slice) {
       if (message.id > lastId || !builder.take(message)) return builder.finish();
       afterId = message.id;
+      bytes += message.payload.length;
     }
-    if (slice.length < rowsMax) return builder.finish();
+    if (slice.length < rowsMax && bytes < readBytesMax) return builder.finish();
     rowsMax = Math.min(2 * rowsMax, sliceRowsMax, options.limits.messagesMax);
     await nextTurn();
   }
@@ -85,9 +101,11 @@ function createBuilder({ encoder, parse, sealedAtUs, limits }: PrepareOptions) {
   let range: Batch | undefined;
   let rows = 0;
   let expired = 0;
+  let messages = 0;
   let payloadBytes = 0;
   let first: Sendable["first"];
   let hopeless: Hopeless | undefined;
+  let broken: Broken | undefined;
 
   function include({ id }: StoredMessage) {
     range = { firstId: range?.firstId ?? id, lastId: id, sealedAtUs };
@@ -95,59 +113,76 @@ function createBuilder({ encoder, parse, sealedAtUs, limits }: PrepareOptions) {
   }
 
   /** A message that cannot be sent waits until it is the only live one of a batch. */
-  function giveUp(found: Hopeless): false {
+  function giveUp(message: StoredMessage, fault: Omit<Hopeless, "kind" | "message">): false {
     if (first === undefined) {
-      include(found.message);
-      hopeless = found;
+      include(message);
+      hopeless = { kind: "hopeless", message, ...fault };
     }
     return false;
+  }
+
+  function consider(message: StoredMessage): boolean {
+    if (rows === batchRowsMax) return false;
+    if (message.expiresAtUs !== undefined && message.expiresAtUs <= sealedAtUs) {
+      include(message);
+      expired += 1;
+      return true;
+    }
+    const bytes = message.payload.byteLength;
+    const isOverLimit = messages >= limits.messagesMax || payloadBytes + bytes > limits.payloadBytesMax;
+    if (first !== undefined && isOverLimit) return false;
+    const parsed = parse(message);
+    if (parsed.kind === "refused") {
+      const { path, message: detail } = parsed.refusal;
+      return giveUp(message, { items: undefined, reason: "invalidPayload", path, detail });
+    }
+    const { items } = parsed;
+    if (!encoding.add(message, items)) {
+      const detail = "Cannot send the message: its items alone are larger than requestBytesMax";
+      return giveUp(message, { items, reason: "tooLarge", path: "", detail });
+    }
+    include(message);
+    messages += 1;
+    payloadBytes += bytes;
+    first ??= { message, items };
+    return true;
+  }
+
+  function complete(batch: Batch): Prepared {
+    const { request, items } = encoding.finish();
+    const content = { kind: "sendable", encoding, request, messages, items, payloadBytes, first } as const;
+    return { batch, expired, content };
   }
 
   return {
     /** False: the batch is complete. */
     take(message: StoredMessage): boolean {
-      if (rows === batchRowsMax) return false;
-      if (message.expiresAtUs !== undefined && message.expiresAtUs <= sealedAtUs) {
-        include(message);
-        expired += 1;
-        return true;
+      try {
+        return consider(message);
+      } catch (error) {
+        broken = { messagesMax: messages };
+        return giveUp(message, faultOf(error));
       }
-      const bytes = message.payload.byteLength;
-      const isOverLimit =
-        encoding.messages >= limits.messagesMax || payloadBytes + bytes > limits.payloadBytesMax;
-      if (first !== undefined && isOverLimit) return false;
-      const parsed = parse(message);
-      if (parsed.kind === "refused") {
-        const { path, message: detail } = parsed.refusal;
-        return giveUp({
-          kind: "hopeless",
-          message,
-          items: undefined,
-          reason: "invalidPayload",
-          path,
-          detail,
-        });
-      }
-      const { items } = parsed;
-      if (!encoding.add(message, items)) {
-        const detail = "Cannot send the message: its items alone are larger than requestBytesMax";
-        return giveUp({ kind: "hopeless", message, items, reason: "tooLarge", path: "", detail });
-      }
-      include(message);
-      payloadBytes += bytes;
-      first ??= { message, items };
-      return true;
     },
-    finish(): Prepared | undefined {
+    finish(): Prepared | Broken | undefined {
       if (range === undefined) return undefined;
       if (hopeless) return { batch: range, expired, content: hopeless };
-      const { request, items } = encoding.finish();
-      const { messages } = encoding;
-      return {
-        batch: range,
-        expired,
-        content: { kind: "sendable", encoding, request, messages, items, payloadBytes, first },
-      };
+      if (broken) return broken;
+      try {
+        return complete(range);
+      } catch (error) {
+        if (messages > 1) return { messagesMax: Math.floor(messages / 2) };
+        if (first === undefined) throw error;
+        const content = { kind: "hopeless", message: first.message, ...faultOf(error) } as const;
+        return { batch: range, expired, content };
+      }
     },
   };
+}
+
+/** That the code fails on a message is a reason like any other to give it up: the lane must go on. */
+function faultOf(thrown: unknown) {
+  const { name, message } = toError(thrown);
+  const detail = `Cannot read or encode the message: the gateway failed with ${name} (${message})`;
+  return { items: undefined, reason: "invalidPayload", path: "", detail } as const;
 }

@@ -34,7 +34,7 @@ const conditions = {
   broken: {
     health: "Degraded",
     reasonCode: "DataflowOtelTargetProcessingError",
-    advice: "The gateway itself failed; it tries again, and nothing is dropped",
+    advice: "The gateway itself failed, and its log tells how; it tries again, and nothing is dropped",
   },
 } as const satisfies Record<string, { health: HealthName; reasonCode: string | null; advice: string }>;
 
@@ -49,8 +49,8 @@ export function createLaneHealth(name: LaneName, logger: Logger) {
     get current() {
       return current;
     },
-    /** `silent`: the line that tells of it is written elsewhere. */
-    change(to: keyof typeof conditions, cause?: string, { silent = false } = {}) {
+    /** `silent`: the line that tells of it is written elsewhere. `fields`: what only the log tells. */
+    change(to: keyof typeof conditions, cause?: string, { silent = false, fields = {} } = {}) {
       const { health, reasonCode, advice } = conditions[to];
       current = { health, reasonCode, reason: cause === undefined ? null : `${cause}. ${advice}` };
       if (silent || (logged.health === health && logged.reasonCode === reasonCode)) return;
@@ -61,6 +61,7 @@ export function createLaneHealth(name: LaneName, logger: Logger) {
           health,
           reasonCode,
           ...(current.reason === null ? {} : { reason: current.reason }),
+          ...fields,
         },
         `Delivery of ${name.signal} to ${name.destination} is ${health.toLowerCase()}`,
       );

@@ -39,6 +39,8 @@ export interface LaneHealth extends LaneCondition {
   nextAttemptAtUs: number | null;
   /** Attempts that have to be repeated, since start. */
   retries: number;
+  /** Times that the saved series could not be read and began anew, since start. */
+  seriesLosses: number;
   /** What the receiver remarked when it last took a batch, such as the reason of a partial success. */
   warning: string | null;
 }

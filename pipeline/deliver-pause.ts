@@ -1,4 +1,4 @@
-import { createBackOff } from "./back-off.ts";
+import { backOffMsMax, createBackOff } from "./back-off.ts";
 import type { Clock } from "./clock.ts";
 
 /** Longest delay that is granted to a receiver. */
@@ -22,11 +22,11 @@ export function createPause(clock: Clock, random: () => number) {
       if (serverDelayMs > 0) return begin(Math.min(serverDelayMs, serverDelayMsMax), true);
       return begin(backOff.next());
     },
-    /** Go on with a pause that was stored as an instant of the wall clock. */
+    /** Go on with a pause that was stored as an instant of the wall clock; a long one was the receiver's wish. */
     resume(notBeforeUs: number) {
       const delayMs = (notBeforeUs - clock.nowUs()) / 1000;
       // Nobody waits longer than this: the wall clock was set back, and says nothing about the delay.
-      if (delayMs > 0 && delayMs <= serverDelayMsMax) begin(delayMs);
+      if (delayMs > 0 && delayMs <= serverDelayMsMax) begin(delayMs, delayMs > backOffMsMax);
     },
     end() {
       untilMs = Number.NEGATIVE_INFINITY;

@@ -15,6 +15,8 @@ import { createLaneHealth } from "./deliver-health.ts";
 import { createBatchLimits, unlimited } from "./deliver-limits.ts";
 import { createDeadLetterLog } from "./deliver-log.ts";
 import { createPause } from "./deliver-pause.ts";
+import { createRecorder, type Write } from "./deliver-record.ts";
+import { restartSeries } from "./deliver-restart.ts";
 import { toError } from "./errors.ts";
 import type { Exporter, ExportOutcome } from "./export/exporter.ts";
 import type { Logger } from "./logger.ts";
@@ -47,18 +49,12 @@ export interface Pass {
   sent: { batches: number; messages: number; items: number };
 }
 
-/** A write to the store that is repeated until it is known to be taken. */
-interface Write {
-  run: () => Promise<void>;
-  /** The batch that is open once it is taken; left out when it may be taken twice. */
-  opens?: { batch: Batch | undefined };
-}
-
 /** One lane's batches, from the store to the receiver and back. One pass at a time. */
 export function createLaneSender(deps: LaneSenderDeps) {
   const { lane, encoder, exporter, parse, clock, logger, random = Math.random, onExport } = deps;
   const pause = createPause(clock, random);
   const limits = createBatchLimits();
+  const { record, owe, recordOwed } = createRecorder(lane);
   const health = createLaneHealth(lane.name, logger);
   const logDeadLetter = createDeadLetterLog(laneKey(lane.name), { clock, logger });
 
@@ -68,15 +64,14 @@ export function createLaneSender(deps: LaneSenderDeps) {
   /** Sealed before this process began, not encoded again yet. */
   let inherited: Batch | undefined;
   let open: Prepared | undefined;
-  /** A write that the store still has to take before anything else happens. */
-  let unrecorded: Write | undefined;
   let retries = 0;
+  let seriesLosses = 0;
   let warning: string | null = null;
 
   async function start() {
     const position = await lane.position();
     const state = await lane.state();
-    encoder.load(state);
+    loadSeries(state);
     ({ cursor, unansweredLastId } = position);
     if (position.open) {
       const { notBeforeUs, ...batch } = position.open;
@@ -86,17 +81,15 @@ export function createLaneSender(deps: LaneSenderDeps) {
     isStarted = true;
   }
 
-  async function record(write: Write) {
-    unrecorded = write;
-    await write.run();
-    unrecorded = undefined;
-  }
-
-  /** A write may fail after the store took it. To settle twice would settle the next batch, which was never sent. */
-  async function recordAgain(write: Write) {
-    const isTaken = write.opens && isSameBatch((await lane.position()).open, write.opens.batch);
-    if (isTaken) unrecorded = undefined;
-    else await record(write);
+  /** A damaged state stays damaged: to wait for it would stop the lane for ever. */
+  function loadSeries(state: Uint8Array[]) {
+    try {
+      encoder.load(state);
+    } catch (error) {
+      seriesLosses += 1;
+      const fields = { lane: laneKey(lane.name), error: toError(error).message };
+      logger.error(fields, "The saved series cannot be read: each begins anew, with a new start time");
+    }
   }
 
   function prepare(lastId: number, sealedAtUs: number, size: typeof unlimited, signal: AbortSignal) {
@@ -126,7 +119,7 @@ export function createLaneSender(deps: LaneSenderDeps) {
   async function settle(settlement: Settlement, pass: Pass) {
     if (settlement.kind !== "unsealed" && open) cursor = open.batch.lastId;
     open = undefined;
-    unrecorded = settling(settlement);
+    owe(settling(settlement));
     const isPausing = pass.signal.aborted || limits.refusalsInARow >= refusalsInARowMax;
     const next = isPausing ? undefined : await prepareNext(pass);
     open = next;
@@ -243,7 +236,8 @@ export function createLaneSender(deps: LaneSenderDeps) {
     pass: Pass,
   ): Promise<true> {
     const possiblyDelivered = message.id <= unansweredLastId;
-    const state = possiblyDelivered && items ? encoder.restart(message, items) : undefined;
+    const attempted = { lane, encoder, parse, message, attemptLastId: unansweredLastId };
+    const state = possiblyDelivered && items ? await restartSeries({ ...attempted, items }) : undefined;
     const letter = { reason, detail, possiblyDelivered };
     health.change("refused", detail, { silent: true });
     logDeadLetter({ source: message.source, ...letter });
@@ -255,7 +249,7 @@ export function createLaneSender(deps: LaneSenderDeps) {
     /** Learn where the lane stands, and record what a failing store did not take. */
     async ready() {
       if (!isStarted) await start();
-      if (unrecorded) await recordAgain(unrecorded);
+      await recordOwed();
     },
     /** Send what waits up to the pass's `lastId`, whatever the pause. True: all of it was settled. */
     async send(pass: Pass): Promise<boolean> {
@@ -278,7 +272,10 @@ export function createLaneSender(deps: LaneSenderDeps) {
     },
     /** The store or the code failed: nothing was lost, try again later. */
     failed(error: Error) {
-      health.change("broken", error.message);
+      // The message may name a file, which concerns nobody but the reader of the log.
+      health.change("broken", `Reading or recording a batch failed (${error.name})`, {
+        fields: { error: error.message },
+      });
       pause.afterFailure();
     },
     /** A batch was sealed and is not settled yet. */
@@ -289,11 +286,7 @@ export function createLaneSender(deps: LaneSenderDeps) {
     health() {
       const { leftMs } = pause;
       const nextAttemptAtUs = leftMs > 0 ? clock.nowUs() + Math.round(leftMs * 1000) : null;
-      return { ...health.current, nextAttemptAtUs, retries, warning };
+      return { ...health.current, nextAttemptAtUs, retries, seriesLosses, warning };
     },
   };
-}
-
-function isSameBatch(a: Batch | undefined, b: Batch | undefined): boolean {
-  return a?.firstId === b?.firstId && a?.lastId === b?.lastId && a?.sealedAtUs === b?.sealedAtUs;
 }

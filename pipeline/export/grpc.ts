@@ -1,24 +1,22 @@
-import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { WireType } from "@bufbuild/protobuf/wire";
-import { type CallOptions, Code, ConnectError, createClient } from "@connectrpc/connect";
-import { compressionGzip, createGrpcTransport } from "@connectrpc/connect-node";
+import { Code, ConnectError } from "@connectrpc/connect";
 import {
-  ExportLogsServiceRequestSchema,
+  ExportLogsServiceResponseSchema,
   LogsService,
 } from "../../gen/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts";
 import {
-  ExportMetricsServiceRequestSchema,
+  ExportMetricsServiceResponseSchema,
   MetricsService,
 } from "../../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts";
 import type { Signal } from "../message.ts";
+import { type Answer, createCaller, readMessage } from "./call.ts";
 import type { Exporter, ExportOutcome } from "./exporter.ts";
 import { type ConfiguredHeaders, HeaderError, readHeaders, redact } from "./headers.ts";
-import { outcomeOfAnswer, outcomeOfError } from "./outcome.ts";
+import { outcomeOfFailure, outcomeOfPartialSuccess, outcomeOfStatus } from "./outcome.ts";
+import { okCode } from "./received-status.ts";
 import { createSessions } from "./sessions.ts";
 import { systemTls, type TlsMaterial } from "./tls.ts";
 
-/** Answers are a few bytes; a larger one is not OTLP. Source: OTLP specification, response size limit. */
-const answerBytesMax = 4_194_304;
+const methods = { metrics: MetricsService.method.export, logs: LogsService.method.export };
 
 /** Connecting is given up after this, so that a call to a host that swallows packets says so. */
 const connectTimeoutMsMax = 5_000;
@@ -38,47 +36,36 @@ export interface GrpcExporterOptions {
 
 /** Exporter for OTLP/gRPC. Connects at the first call, and again when the connection is lost. */
 export function createGrpcExporter(options: GrpcExporterOptions): Exporter {
-  const { timeoutMs, compression, userAgent } = options;
+  const { url, timeoutMs, compression, userAgent } = options;
   const sessions = createSessions({
-    url: options.url,
+    url,
     connectTimeoutMs: Math.min(connectTimeoutMsMax, timeoutMs),
     tlsOptions: options.tls ?? systemTls,
   });
-  const transport = createGrpcTransport({
-    baseUrl: options.url,
-    sessionManager: sessions,
-    readMaxBytes: answerBytesMax,
-    acceptCompression: [compressionGzip],
-    ...(compression === "gzip" ? { sendCompression: compressionGzip } : {}),
-  });
-  const metrics = createClient(MetricsService, transport);
-  const logs = createClient(LogsService, transport);
+  const call = createCaller({ url, timeoutMs, compression, sessions });
 
-  async function send(signal: Signal, request: Uint8Array, call: CallOptions): Promise<ExportOutcome> {
-    if (signal === "metrics") {
-      const answer = await metrics.export(encoded(ExportMetricsServiceRequestSchema, request), call);
-      const { rejectedDataPoints = 0n, errorMessage = "" } = answer.partialSuccess ?? {};
-      return outcomeOfAnswer(rejectedDataPoints, errorMessage);
-    }
-    const answer = await logs.export(encoded(ExportLogsServiceRequestSchema, request), call);
-    const { rejectedLogRecords = 0n, errorMessage = "" } = answer.partialSuccess ?? {};
-    return outcomeOfAnswer(rejectedLogRecords, errorMessage);
+  async function send(signal: Signal, request: Uint8Array, limit: AbortSignal): Promise<ExportOutcome> {
+    const headers = { ...readHeaders(options.headers), "user-agent": userAgent };
+    const answer = await call(methods[signal], request, { headers, signal: limit });
+    if (answer.status.code !== okCode) return outcomeOfStatus(answer.status, signal);
+    return await outcomeOfSuccess(answer, signal);
   }
 
   return {
     async export(signal, request, { signal: abort }) {
+      const limit = createLimit(timeoutMs, abort);
       try {
-        const headers = { ...readHeaders(options.headers), "user-agent": userAgent };
-        const call = { timeoutMs, headers, ...(abort === undefined ? {} : { signal: abort }) };
-        return redactOutcome(await send(signal, request, call), options.headers);
+        return redactOutcome(await send(signal, request, limit.signal), options.headers);
       } catch (error) {
         if (error instanceof HeaderError) return { kind: "misconfigured", reason: error.message };
+        // A connection that went silent stays silent: the next call gets a new one.
+        if (limit.signal.aborted) sessions.rotate(timeoutMs);
         if (abort?.aborted) {
           return { kind: "retryable", reason: "The call was given up by the gateway", answered: false };
         }
-        // A connection that went silent stays silent: the next call gets a new one.
-        if (isOwnDeadline(error)) sessions.rotate(timeoutMs);
-        return redactOutcome(outcomeOfError(error, signal), options.headers);
+        return redactOutcome(outcomeOfFailure(error), options.headers);
+      } finally {
+        limit.end();
       }
     },
 
@@ -86,21 +73,38 @@ export function createGrpcExporter(options: GrpcExporterOptions): Exporter {
   };
 }
 
-/**
- * A message that encodes to exactly these bytes, without decoding them: fields that a message does not know are kept
- * and written as they came, and everything after the first tag passes for the content of one such field.
- */
-function encoded<Desc extends DescMessage>(schema: Desc, request: Uint8Array): MessageShape<Desc> {
-  const message = create(schema);
-  if (request.length > 0) {
-    message.$unknown = [{ no: 1, wireType: WireType.LengthDelimited, data: request.subarray(1) }];
-  }
-  return message;
+/** A signal that is aborted after `timeoutMs`, when `abort` is, and when the call ends. */
+function createLimit(timeoutMs: number, abort: AbortSignal | undefined) {
+  const controller = new AbortController();
+  const end = () => controller.abort(new ConnectError("the call has ended", Code.Canceled));
+  const timer = setTimeout(
+    () => controller.abort(new ConnectError("the call took too long", Code.DeadlineExceeded)),
+    timeoutMs,
+  );
+  if (abort?.aborted) end();
+  abort?.addEventListener("abort", end);
+  return {
+    signal: controller.signal,
+    end() {
+      clearTimeout(timer);
+      abort?.removeEventListener("abort", end);
+      end();
+    },
+  };
 }
 
-function isOwnDeadline(error: unknown): boolean {
-  const { code, metadata } = ConnectError.from(error);
-  return code === Code.DeadlineExceeded && !metadata.has("grpc-status");
+async function outcomeOfSuccess(answer: Answer, signal: Signal): Promise<ExportOutcome> {
+  try {
+    if (signal === "metrics") {
+      const { partialSuccess } = await readMessage(ExportMetricsServiceResponseSchema, answer);
+      return outcomeOfPartialSuccess(partialSuccess?.rejectedDataPoints, partialSuccess?.errorMessage);
+    }
+    const { partialSuccess } = await readMessage(ExportLogsServiceResponseSchema, answer);
+    return outcomeOfPartialSuccess(partialSuccess?.rejectedLogRecords, partialSuccess?.errorMessage);
+  } catch {
+    // The status says that the request was taken: to send it again would double it.
+    return { kind: "accepted", warning: "The receiver reported success with an answer that cannot be read" };
+  }
 }
 
 function redactOutcome(outcome: ExportOutcome, headers: ConfiguredHeaders): ExportOutcome {

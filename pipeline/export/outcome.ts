@@ -3,13 +3,12 @@
  *
  *   grpc-status of the receiver's own ─▶ the tables of the OTLP specification
  *   anything else that went wrong     ─▶ retryable, not answered: the request may have been accepted
- *
- * Libraries report both with the same codes; that the metadata hold `grpc-status` tells them apart.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { systemClock } from "../clock.ts";
 import type { Signal } from "../message.ts";
 import type { ExportOutcome } from "./exporter.ts";
+import type { ReceivedStatus } from "./received-status.ts";
 import { describeTransportFailure } from "./transport-failure.ts";
 
 /** A receiver's delay beyond this is not waited for. */
@@ -19,7 +18,7 @@ export const retryDelayMsMax = 300_000;
 const messageCharactersMax = 500;
 
 /** Source: OTLP specification, "Failures" of OTLP/gRPC. */
-const retryableCodes: ReadonlySet<Code> = new Set([
+const retryableCodes: ReadonlySet<number> = new Set([
   Code.Canceled,
   Code.DeadlineExceeded,
   Code.Aborted,
@@ -28,22 +27,22 @@ const retryableCodes: ReadonlySet<Code> = new Set([
   Code.DataLoss,
 ]);
 
-/** The outcome of a call that failed, from whatever the call threw. */
-export function outcomeOfError(thrown: unknown, signal: Signal): ExportOutcome {
+/** The outcome of a call that ended without a status of the receiver's own, from whatever the call threw. */
+export function outcomeOfFailure(thrown: unknown): ExportOutcome {
   const error = ConnectError.from(thrown);
-  const code = receivedCode(error);
-  if (code === undefined) {
-    return {
-      kind: "retryable",
-      reason: describeTransportFailure(error),
-      answered: false,
-      ...optionalDelay(retryAfterMs(error)),
-    };
-  }
+  return {
+    kind: "retryable",
+    reason: describeTransportFailure(error),
+    answered: false,
+    ...optionalDelay(retryAfterMs(error.metadata)),
+  };
+}
+
+/** The outcome of a call that the receiver answered with a status other than OK. */
+export function outcomeOfStatus({ code, message, retryInfo }: ReceivedStatus, signal: Signal): ExportOutcome {
   const answer = `The receiver answered ${grpcName(code)}`;
-  const message = readable(error.rawMessage);
-  const said = message === "" ? answer : `${answer} (${message})`;
-  const retryInfo = error.findDetails(RetryInfoSchema)[0];
+  const text = readable(message);
+  const said = text === "" ? answer : `${answer} (${text})`;
   switch (code) {
     case Code.Unauthenticated:
       return {
@@ -73,7 +72,7 @@ export function outcomeOfError(thrown: unknown, signal: Signal): ExportOutcome {
 }
 
 /** The outcome of a call that succeeded, from the `partial_success` of its answer. */
-export function outcomeOfAnswer(rejected: bigint, errorMessage: string): ExportOutcome {
+export function outcomeOfPartialSuccess(rejected = 0n, errorMessage = ""): ExportOutcome {
   const message = readable(errorMessage);
   if (rejected > 0n) {
     return {
@@ -85,21 +84,14 @@ export function outcomeOfAnswer(rejected: bigint, errorMessage: string): ExportO
   return message === "" ? { kind: "accepted" } : { kind: "accepted", warning: message };
 }
 
-/**
- * The code that the receiver sent; undefined when the error is the library's own. A number that gRPC does not
- * define counts as UNKNOWN. Source: gRPC, "Status codes and their use in gRPC".
- */
-function receivedCode(error: ConnectError): Code | undefined {
-  const status = error.metadata.get("grpc-status");
-  const number = status === null ? Number.NaN : Number.parseInt(status, 10);
-  if (Number.isNaN(number) || number === 0) return undefined;
-  return Code[number] === undefined ? Code.Unknown : number;
-}
-
-/** A proxy's own wish. Source: RFC 9110, 10.2.3 (its form in seconds). */
-function retryAfterMs(error: ConnectError): number | undefined {
-  const value = error.metadata.get("retry-after");
-  return value !== null && /^\d{1,9}$/.test(value) ? Number(value) * 1000 : undefined;
+/** A proxy's own wish: seconds, or a date by its own clock. Source: RFC 9110, 10.2.3. */
+function retryAfterMs(headers: Headers): number | undefined {
+  const value = headers.get("retry-after") ?? "";
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
+  if (!value.endsWith(" GMT")) return undefined;
+  const nowMs = Date.parse(headers.get("date") ?? "") || systemClock.nowUs() / 1000;
+  const untilMs = Date.parse(value);
+  return Number.isNaN(untilMs) ? undefined : untilMs - nowMs;
 }
 
 function optionalDelay(delayMs: number | undefined): { retryDelayMs?: number } {
@@ -113,8 +105,8 @@ function readable(text: string): string {
 }
 
 /** A code as the gRPC documentation writes it: `ResourceExhausted` is RESOURCE_EXHAUSTED. */
-function grpcName(code: Code): string {
+function grpcName(code: number): string {
   // The one name that is spelt otherwise.
   if (code === Code.Canceled) return "CANCELLED";
-  return Code[code].replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
+  return (Code[code] ?? "").replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
 }

@@ -103,10 +103,12 @@ export function createSessions(options: {
         [...live].map(
           (session) =>
             new Promise<void>((resolve) => {
-              // One that is closing already waits for its peer, who may take any time.
-              if (session.closed) resolve();
               session.once("close", () => resolve());
-              session.unref();
+              if (session.closed) {
+                // It is closing already and waits for its peer, who may take any time.
+                session.unref();
+                resolve();
+              }
               cut(session);
             }),
         ),

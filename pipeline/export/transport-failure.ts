@@ -8,6 +8,8 @@ const sentences: Readonly<Record<string, string>> = {
   ETIMEDOUT: "No connection came about in time: check host, port and firewalls",
   EHOSTUNREACH: "The host cannot be reached: check the host and the network",
   ENETUNREACH: "The network cannot be reached: check the network",
+  ENOENT: "A certificate or key of this destination is missing: check its files",
+  EACCES: "A certificate or key of this destination may not be read: check the permissions of its files",
   ECONNRESET:
     "The connection was reset before an answer came: check that the port speaks the scheme of the URL",
   EPIPE: "The connection was cut before an answer came: check that the port speaks the scheme of the URL",

@@ -33,9 +33,10 @@ export class Histogram implements Aggregate<Histogram> {
     this.#numbers[2] = Number.NEGATIVE_INFINITY;
   }
 
-  /** Shape: `values` as `save()` gave them for the same bounds. */
-  static restore(bounds: readonly number[], { flag, values }: SeriesRecord): Histogram {
+  /** Undefined: the values are not those of a histogram with these bounds. */
+  static restore(bounds: readonly number[], { flag, values }: SeriesRecord): Histogram | undefined {
     const histogram = new Histogram(bounds);
+    if (values.length !== histogram.#numbers.length) return undefined;
     histogram.#numbers.set(new Float64Array(values.buffer));
     histogram.#hidesSum = flag;
     return histogram;

@@ -16,7 +16,7 @@ export function createLogsEncoder(
   return {
     load() {},
     begin: () => new LogsEncoding(frame, settings.requestBytesMax),
-    restart: () => undefined,
+    restart: () => ({ follow() {}, commit: () => undefined }),
     series: 0,
   };
 }
@@ -24,7 +24,7 @@ export function createLogsEncoder(
 class LogsEncoding implements Encoding {
   readonly #frame: RequestFrame;
   readonly #requestBytesMax: number;
-  readonly #records = new WireWriter(4096);
+  #records = new WireWriter(4096);
   #messages = 0;
   #items = 0;
 
@@ -58,6 +58,8 @@ class LogsEncoding implements Encoding {
     if (this.#items === 0) return { request: undefined, items: 0 };
     const writer = this.#frame.open(this.#records.length);
     writer.raw(this.#records.written);
+    // Only the request is wanted from here on, and it may wait for its receiver for days.
+    this.#records = new WireWriter(0);
     return { request: writer.written, items: this.#items };
   }
 

@@ -27,15 +27,20 @@ export function createMetricsEncoder(settings: EncoderSettings): Encoder {
   const frame = new RequestFrame(settings.resourceAttributes);
   const state = new SeriesState();
   return {
-    load(chunks) {
-      for (const chunk of chunks) state.load(chunk);
-    },
+    load: (chunks) => state.load(chunks),
     begin: () => new MetricsEncoding(settings, frame, state),
     restart(message, items) {
       const unlimited = { ...settings, requestBytesMax: Number.POSITIVE_INFINITY };
       const encoding = new MetricsEncoding(unlimited, frame, state);
       encoding.add(message, items);
-      return encoding.abandon();
+      const touched = encoding.changedKeys();
+      const names = new Set(items.metrics.map(({ name }) => name));
+      return {
+        follow(later, { metrics, logs }) {
+          encoding.add(later, { metrics: metrics.filter(({ name }) => names.has(name)), logs });
+        },
+        commit: () => encoding.abandon(touched),
+      };
     },
     get series() {
       return state.size;
@@ -82,23 +87,41 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
 
   finish(): { request: Uint8Array | undefined; items: number } {
     if (this.#metrics.length === 0) return { request: undefined, items: 0 };
-    const changes = new Map<string, SeriesRecord>();
-    const writer = this.#frame.open(this.#contentSize);
-    for (const metric of this.#metrics) metric.finish(writer, changes);
-    this.#changes = changes;
     const items = this.#metrics.reduce((sum, { points }) => sum + points.count, 0);
-    return { request: writer.written, items };
+    const { request, changes } = this.#write();
+    this.#changes = changes;
+    // Only the changes are wanted from here on, and the request may wait for its receiver for days.
+    this.#metrics.length = 0;
+    this.#metricsByName.clear();
+    this.#openedKeys.clear();
+    return { request, items };
   }
 
   commit(): StateChange | undefined {
-    return this.#state.update(this.#changes);
+    const change = this.#state.update(this.#changes);
+    // The next batch is encoded while someone may still hold this one.
+    this.#changes.clear();
+    return change;
   }
 
-  /** End the sequences that this encoding touches, without its values. Their last points count as sent. */
-  abandon(): StateChange | undefined {
-    this.finish();
-    for (const record of this.#changes.values()) record.fingerprint = endedFingerprint;
-    return this.commit();
+  /** Keys of the series that it adds to. */
+  changedKeys(): ReadonlySet<string> {
+    return new Set(this.#write().changes.keys());
+  }
+
+  /** End the sequences of these series, without the values that it adds. Their last points count as sent. */
+  abandon(keys: ReadonlySet<string>): StateChange | undefined {
+    const ended = [...this.#write().changes]
+      .filter(([key]) => keys.has(key))
+      .map(([key, record]): [string, SeriesRecord] => [key, { ...record, fingerprint: endedFingerprint }]);
+    return this.#state.update(new Map(ended));
+  }
+
+  #write(): { request: Uint8Array; changes: Map<string, SeriesRecord> } {
+    const changes = new Map<string, SeriesRecord>();
+    const writer = this.#frame.open(this.#contentSize);
+    for (const metric of this.#metrics) metric.finish(writer, changes);
+    return { request: writer.written, changes };
   }
 
   get(key: string): SeriesRecord | undefined {

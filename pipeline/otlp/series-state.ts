@@ -44,7 +44,7 @@ export class SeriesState {
   #wordsUsed = 0;
   /** Bytes of one record for each series. */
   #liveBytes = 0;
-  /** Bytes that the store holds. */
+  /** Bytes that the store holds; infinite when they are worthless. */
   #savedBytes = 0;
 
   get size(): number {
@@ -84,11 +84,24 @@ export class SeriesState {
   }
 
   /**
-   * Read saved state behind what is there.
+   * Read saved state, in the order in which it was saved.
    *
-   * Errors: Error when a chunk was written by another version or is cut short.
+   * Errors: Error when a chunk was written by another version or is damaged. The state is empty then, and the next
+   *         update replaces what the store holds.
    */
-  load(chunk: Uint8Array): void {
+  load(chunks: readonly Uint8Array[]): void {
+    try {
+      for (const chunk of chunks) this.#loadChunk(chunk);
+    } catch (error) {
+      this.#offsets.clear();
+      this.#wordsUsed = 0;
+      this.#liveBytes = 0;
+      this.#savedBytes = Number.POSITIVE_INFINITY;
+      throw error;
+    }
+  }
+
+  #loadChunk(chunk: Uint8Array): void {
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let at = 0;
     while (at < chunk.length) {

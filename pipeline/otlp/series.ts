@@ -21,7 +21,8 @@ export interface SeriesOptions<A> {
   fingerprint: number;
   windowNanos: bigint;
   create: () => A;
-  restore: (record: SeriesRecord) => A;
+  /** Undefined: the record is damaged. */
+  restore: (record: SeriesRecord) => A | undefined;
 }
 
 export type PointSink<A> = (point: { startUnixNano: bigint; timeUnixNano: bigint; aggregate: A }) => void;

@@ -21,7 +21,9 @@ export class Sum implements Aggregate<Sum> {
   #value: number | bigint = 0;
   #isDouble = false;
 
-  static restore({ flag, values }: SeriesRecord): Sum {
+  /** Undefined: the values are not those of a sum. */
+  static restore({ flag, values }: SeriesRecord): Sum | undefined {
+    if (values.length !== 1) return undefined;
     const sum = new Sum();
     sum.#isDouble = flag;
     const [bits = 0n] = values;

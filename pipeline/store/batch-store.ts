@@ -107,6 +107,9 @@ export interface Backlog {
   lastId: number;
 }
 
+/** `Lane.read` takes no more once it holds payloads of so many bytes: large messages are not held by the hundred. */
+export const readBytesMax = 4_194_304;
+
 /** One lane's view of the store. One caller at a time. */
 export interface Lane {
   readonly name: LaneName;
@@ -115,7 +118,10 @@ export interface Lane {
   /** At start: where the lane stands. A batch that was open when the process died counts as unanswered. */
   position(): Promise<LanePosition>;
   backlog(): Promise<Backlog>;
-  /** Messages that the lane owes with id > `afterId`, ascending, at most `rowsMax`. */
+  /**
+   * Messages that the lane owes with id > `afterId`, ascending, at most `rowsMax`. Fewer only where no more follow,
+   * or where these already hold `readBytesMax`.
+   */
   read(afterId: number, rowsMax: number): Promise<StoredMessage[]>;
   /** The saved series state, in the order in which it was appended. */
   state(): Promise<Uint8Array[]>;

@@ -1,12 +1,13 @@
 import type { LaneName } from "../message.ts";
-import type {
-  Backlog,
-  Batch,
-  Lane,
-  LaneLedger,
-  OpenBatch,
-  Settlement,
-  StoredMessage,
+import {
+  type Backlog,
+  type Batch,
+  type Lane,
+  type LaneLedger,
+  type OpenBatch,
+  readBytesMax,
+  type Settlement,
+  type StoredMessage,
 } from "./batch-store.ts";
 
 /** A message and how many lanes still owe it. */
@@ -78,8 +79,16 @@ export class MemoryLane implements Lane {
   }
 
   async read(afterId: number, rowsMax: number): Promise<StoredMessage[]> {
-    const start = this.#countUpTo(Math.max(afterId, this.#cursor));
-    return this.#queue.slice(start, start + rowsMax).map(({ message }) => message);
+    const messages: StoredMessage[] = [];
+    let bytes = 0;
+    const end = this.#queue.length;
+    for (let at = this.#countUpTo(Math.max(afterId, this.#cursor)); at < end; at += 1) {
+      const row = this.#queue[at];
+      if (row === undefined || messages.length >= rowsMax || bytes >= readBytesMax) break;
+      messages.push(row.message);
+      bytes += row.message.payload.length;
+    }
+    return messages;
   }
 
   async state(): Promise<Uint8Array[]> {

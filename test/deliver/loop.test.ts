@@ -266,6 +266,26 @@ describe("run()", () => {
   });
 });
 
+describe("large messages", () => {
+  it("go into one request, though they are read a few at a time", async () => {
+    const reads: number[] = [];
+    const { store, clock } = setUp();
+    const watched = patched(store, (lane) => ({
+      async read(afterId, rowsMax) {
+        const messages = await lane.read(afterId, rowsMax);
+        reads.push(messages.length);
+        return messages;
+      },
+    }));
+    const { append, flush, exporter, ledger } = setUp({ store: watched, clock, requestBytesMax: 20_000_000 });
+    await append(Array(12).fill("x".repeat(1_000_000)));
+    await flush();
+    expect(reads).toEqual([5, 5, 2]);
+    expect(exporter.requests).toHaveLength(1);
+    expect(await ledger()).toMatchObject({ delivered: 12, pending: 0 });
+  });
+});
+
 describe("createDelivery()", () => {
   function twoLanes(options: Parameters<typeof setUp>[0] = {}) {
     const metrics = setUp(options);

@@ -53,6 +53,31 @@ describe("a refused batch", () => {
     expect((await lane.state()).map((bytes) => new TextDecoder().decode(bytes))).toEqual(["restart poison"]);
   });
 
+  it("begins its series anew behind all that went with it in the attempt without an answer", async () => {
+    const { append, flush, exporter, encoder } = setUp();
+    await append(["a", "poison", "b", "broken", ...numbered(600)]);
+    exporter.answer = () => outcomes.cut;
+    await flush();
+    await append(["later"]);
+    exporter.answer = (request) =>
+      textsOf(request).includes("poison") ? outcomes.invalid : outcomes.accepted;
+    await flush();
+    // What could not be read ended the batch, and was in no attempt.
+    expect(encoder.restarted).toEqual(["poison before b"]);
+  });
+
+  it("begins its series anew behind a whole batch", async () => {
+    const { append, flush, exporter, encoder } = setUp();
+    await append(["poison", ...numbered(1_200)]);
+    exporter.answer = () => outcomes.cut;
+    await flush();
+    await append(["later"]);
+    exporter.answer = (request) =>
+      textsOf(request).includes("poison") ? outcomes.invalid : outcomes.accepted;
+    await flush();
+    expect(encoder.restarted).toEqual([["poison", ...numbered(1_200)].join(" before ")]);
+  });
+
   it("says nothing of the kind of a message that came after the attempt without an answer", async () => {
     const { append, flush, exporter, deadLetters, encoder } = setUp();
     await append(["first"]);
@@ -151,5 +176,51 @@ describe("a message that can never be sent", () => {
       path: "metrics[0].value",
       detail: "Cannot read a value",
     });
+  });
+
+  it.each(["parse", "add", "finish"])(
+    "becomes a dead letter when the code fails on it in %s, first, in the middle and last",
+    async (place) => {
+      const { append, flush, sent, ledger, deadLetters, encoder } = setUp();
+      const crash = `crash ${place}`;
+      await append([crash, "a", "b", crash, "c", "d", crash]);
+      expect(await flush()).toMatchObject({ messages: 4, pending: 0, failed: false });
+      expect(sent().flat()).toEqual(["a", "b", "c", "d"]);
+      expect(encoder.values).toEqual(["a", "b", "c", "d"]);
+      expect(await ledger()).toMatchObject({ owed: 7, delivered: 4, deadLettered: 3, pending: 0 });
+      const letters = await deadLetters();
+      expect(letters).toHaveLength(3);
+      expect(letters[0]).toMatchObject({
+        reason: "invalidPayload",
+        path: "",
+        detail: expect.stringMatching(
+          /^Cannot read or encode the message: the gateway failed with \w+Error \(/,
+        ),
+      });
+    },
+  );
+
+  it("is found among expired ones when the code fails on it", async () => {
+    const { append, flush, ledger, clock } = setUp();
+    const expired = { expiresAtUs: clock.nowUs() };
+    await append(["stale"], expired);
+    await append(["crash add"]);
+    await append(["stale"], expired);
+    await append(["crash finish"]);
+    await append(["stale"], expired);
+    await flush();
+    expect(await ledger()).toMatchObject({ owed: 5, expired: 3, deadLettered: 2, pending: 0 });
+  });
+
+  it("does not stop a batch that was sealed before a restart", async () => {
+    const before = setUp();
+    await before.append(["a", "b", "c"]);
+    before.exporter.answer = () => outcomes.cut;
+    await before.flush();
+    const after = setUp({ store: before.store, clock: before.clock });
+    after.failOn("b");
+    await after.flush();
+    expect(after.sent().flat()).toEqual(["a", "c"]);
+    expect(await after.ledger()).toMatchObject({ delivered: 2, deadLettered: 1, pending: 0 });
   });
 });

@@ -59,6 +59,24 @@ describe("after a restart", () => {
     expect(await after.delivery.flush({ force: false })).toMatchObject({ messages: 1 });
   });
 
+  it("a long pause is still the receiver's wish, which a forced flush respects", async () => {
+    const before = setUp({ latencyMs: 0 });
+    await before.append(["a"]);
+    before.exporter.answer = () => ({ ...outcomes.unavailable, retryDelayMs: 300 * second });
+    await before.flush();
+    const after = restart(before);
+    expect(await after.flush()).toMatchObject({ failed: true, nextDueMs: 300 * second });
+    expect(after.exporter.requests).toHaveLength(0);
+  });
+
+  it("a back-off of our own does not hold back a forced flush", async () => {
+    const before = setUp({ latencyMs: 0 });
+    await before.append(["a"]);
+    before.exporter.answer = () => outcomes.unavailable;
+    await before.flush();
+    expect(await restart(before).flush()).toMatchObject({ messages: 1, failed: false });
+  });
+
   it("a pause that the wall clock makes a year long is no pause", async () => {
     const before = setUp({ latencyMs: 0 });
     await before.append(["a"]);
@@ -80,6 +98,26 @@ describe("after a restart", () => {
     await after.flush();
     expect(after.sent()).toEqual([["aa", "bb"], ["cc"]]);
     expect(await after.ledger()).toMatchObject({ delivered: 3, pending: 0 });
+  });
+
+  it("series that were saved and are damaged begin anew, and the lane goes on", async () => {
+    const { store, clock } = setUp();
+    const damaged = patched(store, () => ({ state: async () => [Uint8Array.of(0xff)] }));
+    const { append, flush, sent, ledger, delivery, logger } = setUp({ store: damaged, clock });
+    await append(["a"]);
+    expect(await flush()).toMatchObject({ messages: 1, failed: false });
+    await append(["b"]);
+    await flush();
+    expect(sent()).toEqual([["a"], ["b"]]);
+    expect(await ledger()).toMatchObject({ delivered: 2, pending: 0 });
+    expect(delivery.health()).toMatchObject({ health: "Available", seriesLosses: 1 });
+    expect(logger.lines.filter(({ level }) => level === "error")).toEqual([
+      {
+        level: "error",
+        message: "The saved series cannot be read: each begins anew, with a new start time",
+        fields: { lane: "collector/metrics", error: "Cannot load: met version 255, wanted 1" },
+      },
+    ]);
   });
 
   it("a refusal of what was sent before knows that it may have been delivered", async () => {
@@ -193,6 +231,18 @@ describe("when the store fails", () => {
       expect(await ledger()).toMatchObject({ delivered: 2, pending: 0 });
     },
   );
+
+  it("the log tells how, and the health no more than that it did", async () => {
+    const { store, clock } = setUp();
+    const backlog = () => Promise.reject(new Error("EACCES: permission denied, open '/srv/gateway.db'"));
+    const { delivery, logger } = setUp({ store: patched(store, () => ({ backlog })), clock });
+    await delivery.flush({ force: true });
+    expect(JSON.stringify(delivery.health())).not.toContain("/srv");
+    expect(delivery.health().reason).toMatch(
+      /^Reading or recording a batch failed \(Error\)\. .*its log tells how/,
+    );
+    expect(logger.lines).toMatchObject([{ fields: { error: expect.stringContaining("/srv/gateway.db") } }]);
+  });
 
   it("settle: the outcome is recorded later, and the batch is not sent again", async () => {
     const { append, delivery, exporter, ledger, clock, encoder, lane } = failingOnce("settle");

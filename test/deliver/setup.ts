@@ -14,7 +14,7 @@ export const logsLane: LaneName = { destination: "collector", signal: "logs" };
 export interface FakeEncoder extends Encoder {
   /** Bodies of the messages whose values the state holds. */
   readonly values: readonly string[];
-  /** Bodies of the messages whose series began a new sequence. */
+  /** Bodies of the messages whose series began a new sequence, each "before" those that it was sent with. */
   readonly restarted: readonly string[];
 }
 
@@ -32,6 +32,8 @@ export function createFakeEncoder({ requestBytesMax = 1_000_000 } = {}): FakeEnc
       return values.length;
     },
     load(chunks) {
+      if (chunks.some((chunk) => chunk[0] === 0xff))
+        throw new Error("Cannot load: met version 255, wanted 1");
       for (const chunk of chunks) values.push(...new TextDecoder().decode(chunk).split("\n"));
     },
     begin() {
@@ -43,15 +45,22 @@ export function createFakeEncoder({ requestBytesMax = 1_000_000 } = {}): FakeEnc
           if (size + length > requestBytesMax) return false;
           size += length;
           added.push(text(message));
+          if (text(message).startsWith("crash add")) {
+            added.push("what is left of a failure");
+            throw new RangeError("Offset is outside the bounds of the DataView");
+          }
           return true;
         },
         get messages() {
           return added.length;
         },
-        finish: () => ({
-          request: added.length === 0 ? undefined : bytes([`after ${values.length}`, ...added].join("\n")),
-          items: added.length,
-        }),
+        finish() {
+          if (added.includes("crash finish")) throw new RangeError("Invalid array length");
+          return {
+            request: added.length === 0 ? undefined : bytes([`after ${values.length}`, ...added].join("\n")),
+            items: added.length,
+          };
+        },
         commit() {
           if (added.length === 0) return undefined;
           values.push(...added);
@@ -60,8 +69,14 @@ export function createFakeEncoder({ requestBytesMax = 1_000_000 } = {}): FakeEnc
       };
     },
     restart(message) {
-      restarted.push(text(message));
-      return { kind: "append", bytes: bytes(`restart ${text(message)}`) };
+      const texts = [text(message)];
+      return {
+        follow: (later) => texts.push(text(later)),
+        commit() {
+          restarted.push(texts.join(" before "));
+          return { kind: "append", bytes: bytes(`restart ${text(message)}`) };
+        },
+      };
     },
   };
 }
@@ -72,7 +87,9 @@ export function textsOf(request: Uint8Array | undefined): string[] {
 }
 
 function parse(message: StoredMessage): Parsed {
-  if (new TextDecoder().decode(message.payload).startsWith("broken")) {
+  const text = new TextDecoder().decode(message.payload);
+  if (text.startsWith("crash parse")) throw new TypeError("Cannot read properties of undefined");
+  if (text.startsWith("broken")) {
     return { kind: "refused", refusal: { path: "metrics[0].value", message: "Cannot read a value" } };
   }
   return { kind: "items", items: { metrics: [], logs: [] } };
@@ -121,12 +138,16 @@ export function setUp(
   const logger = createFakeLogger();
   const encoder = createFakeEncoder(options);
   const lane = store.lane(laneName);
+  const failing = new Set<string>();
   const exports: { outcome: string; durationMs: number }[] = [];
   const delivery: LaneDelivery = createLaneDelivery({
     lane,
     encoder,
     exporter,
-    parse,
+    parse(message) {
+      if (failing.has(new TextDecoder().decode(message.payload))) throw new TypeError("A new version fails");
+      return parse(message);
+    },
     batching: { latencyMs: options.latencyMs ?? 5_000, maxMessages: options.maxMessages ?? 0 },
     clock,
     logger,
@@ -166,6 +187,8 @@ export function setUp(
     append,
     ledger,
     deadLetters,
+    /** From now on the code fails on messages of this text. */
+    failOn: (text: string) => failing.add(text),
     flush: () => delivery.flush({ force: true }),
     /** Texts of each request that was sent. */
     sent: () => exporter.requests.map(textsOf),

@@ -24,6 +24,16 @@ export function startHttp2(
   return listen(server);
 }
 
+/** A server that answers before it has read the request. */
+export function startHasty(onStream: (stream: ServerHttp2Stream) => void): Promise<RawServer> {
+  const server = createServer();
+  server.on("stream", (stream) => {
+    stream.on("error", () => {});
+    onStream(stream);
+  });
+  return listen(server);
+}
+
 export function startHttp1(): Promise<RawServer> {
   return listen(createHttpServer((_request, response) => response.end("hello")));
 }
@@ -59,9 +69,14 @@ export function answer(
   message: Uint8Array,
   trailers: Record<string, string>,
 ): void {
+  answerRaw(stream, envelope(message), trailers);
+}
+
+/** An answer with any body, then the status. */
+export function answerRaw(stream: ServerHttp2Stream, body: Buffer, trailers: Record<string, string>): void {
   stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
   stream.once("wantTrailers", () => stream.sendTrailers(trailers));
-  stream.end(envelope(message));
+  stream.end(body);
 }
 
 /** A message with gRPC's prefix: not compressed, and its length. */

@@ -1,10 +1,19 @@
-import { constants } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import { afterEach, describe, expect, it } from "vitest";
 import type { ExportOutcome } from "../../pipeline/export/exporter.ts";
 import { createGrpcExporter, type GrpcExporterOptions } from "../../pipeline/export/grpc.ts";
 import { startSink } from "../support/otlp-sink.ts";
 import { createCertificate } from "./certificate.ts";
-import { answer, envelope, type RawServer, startHttp1, startHttp2, startTcp } from "./raw-server.ts";
+import {
+  answer,
+  answerRaw,
+  envelope,
+  type RawServer,
+  startHasty,
+  startHttp1,
+  startHttp2,
+  startTcp,
+} from "./raw-server.ts";
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -173,43 +182,128 @@ describe("export() with an answer that is no receiver's", () => {
     expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/missing status/));
   });
 
-  it("is retryable for success without a message", async () => {
+  it("is retryable for a page that carries a status which is no number", async () => {
     const { port } = await until(
       startHttp2((stream) => {
-        stream.respond(
-          { ":status": 200, "content-type": "application/grpc", "grpc-status": "0" },
-          { endStream: true },
-        );
+        stream.respond({ ":status": 200, "content-type": "text/html", "grpc-status": "none" });
+        stream.end("<html></html>");
       }),
     );
-    expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({ kind: "retryable", answered: false });
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/no gRPC receiver/));
   });
 
-  it("is retryable for a message that cannot be decoded", async () => {
+  it("is retryable for a page without an end, at once", async () => {
     const { port } = await until(
-      startHttp2((stream) => answer(stream, Uint8Array.of(0x0a, 0xff), { "grpc-status": "0" })),
+      startHttp2((stream) => {
+        stream.respond({ ":status": 200, "content-type": "text/html" });
+        stream.write("<html>");
+      }),
     );
-    expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({ kind: "retryable", answered: false });
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/no gRPC receiver/));
+  });
+});
+
+/** An answer that consists of a status alone, in the headers. */
+function statusOnly(stream: ServerHttp2Stream, status: Record<string, string>, httpStatus = 200): void {
+  stream.respond(
+    { ":status": httpStatus, "content-type": "application/grpc", ...status },
+    { endStream: true },
+  );
+}
+
+describe("export() with an answer of which only the status can be read", () => {
+  const ok = { "grpc-status": "0" };
+  const empty = envelope(new Uint8Array());
+
+  it.each<[string, (stream: ServerHttp2Stream) => void]>([
+    ["no message", (stream) => statusOnly(stream, ok)],
+    ["a message that cannot be decoded", (stream) => answer(stream, Uint8Array.of(0x0a, 0xff), ok)],
+    ["a message that is cut", (stream) => answerRaw(stream, Buffer.of(0, 0, 0, 0, 9, 1), ok)],
+    [
+      "a message that is not compressed as it says",
+      (stream) => answerRaw(stream, Buffer.of(1, 0, 0, 0, 1, 7), ok),
+    ],
+    ["two messages", (stream) => answerRaw(stream, Buffer.concat([empty, empty]), ok)],
+    ["a message far too large", (stream) => answer(stream, new Uint8Array(5_000_000), ok)],
+  ])("takes success with %s for success", async (_what, onRequest) => {
+    const { port } = await until(startHttp2(onRequest));
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual({
+      kind: "accepted",
+      warning: expect.stringMatching(/cannot be read/),
+    });
   });
 
-  it.each(["%%%", "AAAA/w"])(
-    "is retryable for status details that cannot be decoded: %s",
-    async (details) => {
+  it.each(["%%%", "AAAA/w"])("believes the code when the details cannot be decoded: %s", async (details) => {
+    const trailers = { "grpc-status": "3", "grpc-status-details-bin": details };
+    const { port } = await until(startHttp2((stream) => answerRaw(stream, Buffer.alloc(0), trailers)));
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual({
+      kind: "refused",
+      reason: "The receiver answered INVALID_ARGUMENT",
+      tooLarge: false,
+    });
+  });
+
+  it.each(["trailers", "headers"])(
+    "believes the code when the message in the %s is malformed",
+    async (place) => {
+      const status = { "grpc-status": "13", "grpc-message": "disk 100% full" };
       const { port } = await until(
-        startHttp2((stream) => {
+        startHttp2((stream) =>
+          place === "headers" ? statusOnly(stream, status) : answerRaw(stream, Buffer.alloc(0), status),
+        ),
+      );
+      expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({
+        kind: "refused",
+        reason: "The receiver answered INTERNAL (disk 100% full)",
+      });
+    },
+  );
+
+  it("believes the code behind a message that cannot be decoded", async () => {
+    const { port } = await until(
+      startHttp2((stream) => answer(stream, Uint8Array.of(0x0a, 0xff), { "grpc-status": "3" })),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({ kind: "refused" });
+  });
+
+  it.each(["NGHTTP2_NO_ERROR", "NGHTTP2_CANCEL", "NGHTTP2_INTERNAL_ERROR"] as const)(
+    "believes the code of a receiver that reads no more of the request, and resets it with %s",
+    async (reset) => {
+      const { port } = await until(
+        startHasty((stream) => {
           stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
           stream.once("wantTrailers", () => {
-            stream.sendTrailers({ "grpc-status": "14", "grpc-status-details-bin": details });
+            stream.sendTrailers({ "grpc-status": "8", "grpc-message": "too large" });
+            setImmediate(() => stream.close(constants[reset]));
           });
           stream.end();
         }),
       );
-      expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({
-        kind: "retryable",
-        answered: false,
-      });
+      const outcome = await exporterFor(`http://127.0.0.1:${port}`).export(
+        "metrics",
+        new Uint8Array(3_000_000),
+        {},
+      );
+      expect(outcome).toMatchObject({ kind: "refused", tooLarge: true });
     },
   );
+
+  it("believes grpc-status more than the HTTP status", async () => {
+    const { port } = await until(startHttp2((stream) => statusOnly(stream, { "grpc-status": "16" }, 503)));
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({ kind: "misconfigured" });
+  });
+
+  it("is retryable when an answer has no end", async () => {
+    const { port } = await until(
+      startHttp2((stream) => {
+        stream.respond({ ":status": 200, "content-type": "application/grpc" });
+        stream.write(Buffer.alloc(6_000_000));
+      }),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`, { timeoutMs: 200 })).toEqual(
+      unanswered(/No answer came in time/),
+    );
+  });
 });
 
 describe("export() on a connection that is lost", () => {

@@ -18,7 +18,7 @@ function save(state: SeriesState, ...entries: [string, SeriesRecord][]): Uint8Ar
 
 function loaded(...chunks: Uint8Array[]): SeriesState {
   const state = new SeriesState();
-  for (const chunk of chunks) state.load(chunk);
+  state.load(chunks);
   return state;
 }
 
@@ -117,5 +117,19 @@ describe("SeriesState", () => {
     const chunk = save(new SeriesState(), ["a", record(1)]);
     chunk[5] = 0x7f;
     expect(() => loaded(chunk)).toThrow("Cannot load series state: a record ends");
+  });
+
+  it("is empty after a damaged chunk, and the next update replaces what the store holds", () => {
+    const before = new SeriesState();
+    const intact = save(before, ["a", record(1)]);
+    const damaged = save(before, ["b", record(2)]).subarray(0, 20);
+    const state = new SeriesState();
+    expect(() => state.load([intact, damaged])).toThrow("Cannot load series state");
+    expect(state.size).toBe(0);
+    expect(state.get("a")).toBeUndefined();
+    const change = state.update(new Map([["c", record(3)]]));
+    expect(change?.kind).toBe("replace");
+    expect(loaded(change?.bytes ?? new Uint8Array()).get("c")).toEqual(record(3));
+    expect(state.update(new Map([["c", record(4)]]))?.kind).toBe("append");
   });
 });

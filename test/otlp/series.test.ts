@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createMetricsEncoder } from "../../pipeline/otlp/encode.ts";
+import { SeriesState } from "../../pipeline/otlp/series-state.ts";
 import type { MetricItem } from "../../pipeline/payload/format.ts";
 import {
   at,
@@ -7,9 +8,11 @@ import {
   decodeMetrics,
   deliver,
   encode,
+  histogramPoints,
   message,
   metricItems,
   noonUs,
+  numberPoints,
   settings,
   spans,
 } from "./fixtures.ts";
@@ -263,7 +266,7 @@ describe("sequences", () => {
   it("restart() ends those that the items touch and no others", () => {
     const encoder = createMetricsEncoder(settings);
     deliver(encoder, counter(1, 1), counter(1, 1, { name: "scrap" }));
-    expect(encoder.restart(message(), metricItems(counter(100, 12)))?.kind).toBe("append");
+    expect(encoder.restart(message(), metricItems(counter(100, 12))).commit()?.kind).toBe("append");
     const { metrics } = deliver(encoder, counter(2, 14), counter(2, 14, { name: "scrap" }));
     expect(spans(metrics)).toEqual([
       [12, 14, 2n],
@@ -274,20 +277,45 @@ describe("sequences", () => {
   it("restart() starts at the window's edge when that is later", () => {
     const encoder = createMetricsEncoder(settings);
     deliver(encoder, counter(1, 1));
-    encoder.restart(message(), metricItems(counter(100, 2)));
+    encoder.restart(message(), metricItems(counter(100, 2))).commit();
     expect(spans(deliver(encoder, counter(2, 14)).metrics)).toEqual([[10, 14, 2n]]);
   });
 
   it("restart() keeps a series apart that only the refused message had", () => {
     const encoder = createMetricsEncoder(settings);
-    encoder.restart(message(), metricItems(counter(100, 2)));
+    encoder.restart(message(), metricItems(counter(100, 2))).commit();
     expect(spans(deliver(encoder, counter(2, 2)).metrics)).toEqual([[2, 2.001, 2n]]);
+  });
+
+  it("restart() begins behind the points of messages that went with the refused one", () => {
+    const encoder = createMetricsEncoder(settings);
+    deliver(encoder, counter(1, 1), counter(1, 1, { name: "scrap" }));
+    const restart = encoder.restart(message(), metricItems(counter(100, 12)));
+    restart.follow(message(), metricItems(counter(2, 14)));
+    restart.follow(message(), metricItems(counter(4, 23)));
+    restart.follow(message(), metricItems(counter(8, 24, { name: "scrap" })));
+    restart.commit();
+    const { metrics } = deliver(encoder, counter(2, 14), counter(4, 23), counter(8, 24, { name: "scrap" }));
+    expect(spans(metrics)).toEqual([
+      [23, 23.001, 6n],
+      [0, 24, 9n],
+    ]);
+  });
+
+  it("restart() leaves series alone that only messages after the refused one touch", () => {
+    const encoder = createMetricsEncoder(settings);
+    const other = { attributes: [{ key: "line", value: "2" }] };
+    deliver(encoder, counter(1, 1), counter(1, 1, other));
+    const restart = encoder.restart(message(), metricItems(counter(100, 12)));
+    restart.follow(message(), metricItems(counter(2, 14, other)));
+    restart.commit();
+    expect(spans(deliver(encoder, counter(2, 14, other)).metrics)).toEqual([[0, 14, 3n]]);
   });
 
   it("restart() holds after a restart of the process", () => {
     const before = createMetricsEncoder(settings);
     const { state } = deliver(before, counter(1, 1));
-    const ended = before.restart(message(), metricItems(counter(100, 2)));
+    const ended = before.restart(message(), metricItems(counter(100, 2))).commit();
     const after = createMetricsEncoder(settings);
     after.load([state?.bytes ?? new Uint8Array(), ended?.bytes ?? new Uint8Array()]);
     expect(spans(deliver(after, counter(2, 14)).metrics)).toEqual([[10, 14, 2n]]);
@@ -295,6 +323,34 @@ describe("sequences", () => {
 
   it("restart() has nothing to save for gauges", () => {
     const gauge: MetricItem = { name: "temperature", type: "f64_gauge", value: 1, attributes: [] };
-    expect(createMetricsEncoder(settings).restart(message(), metricItems(gauge))).toBeUndefined();
+    expect(createMetricsEncoder(settings).restart(message(), metricItems(gauge)).commit()).toBeUndefined();
+  });
+
+  it("begin anew, with a new start, when what was saved is damaged", () => {
+    const { state } = deliver(createMetricsEncoder(settings), counter(100, 1));
+    const after = createMetricsEncoder(settings);
+    expect(() => after.load([state?.bytes.subarray(0, 9) ?? new Uint8Array()])).toThrow("Cannot load");
+    expect(after.series).toBe(0);
+    const { metrics, state: fresh } = deliver(after, counter(2, 14));
+    expect(spans(metrics)).toEqual([[10, 14, 2n]]);
+    expect(fresh?.kind).toBe("replace");
+  });
+
+  it.each<[MetricItem["type"], string]>([
+    ["u64_counter", "monotonicSum"],
+    ["u64_histogram", "histogram"],
+  ])("begin anew when the saved values of a %s are not as many as they must be", (type, kind) => {
+    const { state } = deliver(createMetricsEncoder(settings), counter(100, 1, { type }));
+    const saved = new SeriesState();
+    saved.load([state?.bytes ?? new Uint8Array()]);
+    const key = `${kind} 5,0,parts `;
+    const record = saved.get(key);
+    if (record === undefined) throw new Error("the series has another key");
+    const damaged = saved.update(new Map([[key, { ...record, values: new BigInt64Array(99) }]]));
+    const after = createMetricsEncoder(settings);
+    after.load([damaged?.bytes ?? new Uint8Array()]);
+    const { metrics } = deliver(after, counter(2, 14, { type }));
+    const [point] = type === "u64_counter" ? numberPoints(metrics) : histogramPoints(metrics);
+    expect(point?.startTimeUnixNano).toBe(at(10));
   });
 });

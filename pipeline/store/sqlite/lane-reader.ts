@@ -1,6 +1,22 @@
-import type { Backlog, Lane, LanePosition, StoredMessage } from "../batch-store.ts";
+import {
+  type Backlog,
+  type Lane,
+  type LanePosition,
+  readBytesMax,
+  type StoredMessage,
+} from "../batch-store.ts";
 import type { Database, Statement } from "./driver.ts";
 import { type MessageColumns, toStoredMessage } from "./messages.ts";
+
+type RowColumns = [
+  id: number,
+  source: string,
+  topic: string,
+  arrivedUs: number,
+  expiresUs: number | null,
+  properties: string | null,
+  inline: Uint8Array | null,
+];
 
 type LaneColumns = [
   cursor: number,
@@ -10,6 +26,9 @@ type LaneColumns = [
   sealedUs: number | null,
   notBeforeUs: number | null,
 ];
+
+/** Payloads up to this size come with their rows; a larger one is read by itself, when its turn comes. */
+const inlineBytesMax = 8_192;
 
 /**
  * What a lane reads. Works on any connection, the writer's or a read-only one.
@@ -24,7 +43,8 @@ export class LaneReader implements Pick<Lane, "position" | "backlog" | "read" | 
   readonly #position: Statement<LaneColumns>;
   readonly #pending: Statement<[cursor: number, pending: number, lastMessageId: number]>;
   readonly #oldest: Statement<[id: number, arrivedUs: number]>;
-  readonly #rows: Statement<MessageColumns>;
+  readonly #rows: Statement<RowColumns>;
+  readonly #payload: Statement<[Uint8Array]>;
   readonly #state: Statement<[Uint8Array]>;
   #noneBefore = 0;
 
@@ -45,10 +65,12 @@ export class LaneReader implements Pick<Lane, "position" | "backlog" | "read" | 
       "SELECT id, arrived_us FROM messages WHERE id > ? AND lanes & ? <> 0 ORDER BY id LIMIT 1",
     );
     this.#rows = db.prepare(
-      `SELECT id, source, topic, arrived_us, expires_us, properties, payload
+      `SELECT id, source, topic, arrived_us, expires_us, properties,
+         CASE WHEN length(payload) <= ${inlineBytesMax} THEN payload END
        FROM messages
        WHERE id > max(?, (SELECT cursor FROM lanes WHERE bit = ?)) AND lanes & ? <> 0 ORDER BY id LIMIT ?`,
     );
+    this.#payload = db.prepare("SELECT payload FROM messages WHERE id = ?");
     this.#state = db.prepare("SELECT bytes FROM state WHERE lane = ? ORDER BY id");
   }
 
@@ -81,12 +103,29 @@ export class LaneReader implements Pick<Lane, "position" | "backlog" | "read" | 
   }
 
   async read(afterId: number, rowsMax: number): Promise<StoredMessage[]> {
-    return this.#rows
-      .all(Math.max(afterId, this.#noneBefore), this.#bit, this.#mask, rowsMax)
-      .map(toStoredMessage);
+    const rows = this.#rows.all(Math.max(afterId, this.#noneBefore), this.#bit, this.#mask, rowsMax);
+    const messages: StoredMessage[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      if (bytes >= readBytesMax) break;
+      const message = toStoredMessage(isWhole(row) ? row : this.#complete(row));
+      messages.push(message);
+      bytes += message.payload.length;
+    }
+    return messages;
+  }
+
+  #complete([id, source, topic, arrivedUs, expiresUs, properties]: RowColumns): MessageColumns {
+    const [payload] = this.#payload.get(id) ?? [];
+    if (payload === undefined) throw new Error(`Cannot read message ${id}: it is no longer there`);
+    return [id, source, topic, arrivedUs, expiresUs, properties, payload];
   }
 
   async state(): Promise<Uint8Array[]> {
     return this.#state.all(this.#bit).map(([bytes]) => bytes);
   }
+}
+
+function isWhole(row: RowColumns): row is MessageColumns {
+  return row[6] !== null;
 }

@@ -58,29 +58,36 @@ export class DedupeTable {
 
   /** Look an identity up, and remember it unless it is a duplicate. */
   add(identity: Uint8Array, arrivedAtUs: number): DedupeFinding {
-    const view = new DataView(identity.buffer, identity.byteOffset, identityBytes);
-    const a = view.getUint32(0, true);
-    const b = view.getUint32(4, true);
-    const c = view.getUint32(8, true);
-    const d = view.getUint32(12, true);
-    if (this.size === this.#capacity) this.#grow();
+    const a = wordOf(identity, 0);
+    const b = wordOf(identity, 4);
     let finding: DedupeFinding = "new";
-    let slot = this.#slotOf(a);
-    for (; ; slot = this.#after(slot)) {
+    for (let slot = this.#slotOf(a); ; slot = this.#after(slot)) {
       const place = this.#slots[slot] ?? empty;
       if (place === empty) break;
       const word = place * wordsPerEntry;
       if (this.#words[word] !== a || this.#words[word + 1] !== b) continue;
       if ((this.#arrivedUs[place] ?? 0) <= arrivedAtUs - this.#windowUs) continue;
-      if (this.#words[word + 2] === c && this.#words[word + 3] === d) return "duplicate";
+      if (this.#words[word + 2] === wordOf(identity, 8) && this.#words[word + 3] === wordOf(identity, 12)) {
+        return "duplicate";
+      }
       finding = "idConflict";
     }
-    const place = this.#next & (this.#capacity - 1);
-    this.#words.set([a, b, c, d], place * wordsPerEntry);
-    this.#arrivedUs[place] = arrivedAtUs;
-    this.#slots[slot] = place;
-    this.#next++;
+    this.restore(identity, 0, arrivedAtUs);
     return finding;
+  }
+
+  /**
+   * Remember the identity at `from`, which was new once. Another window, or an instant that is not exactly its own, could make it
+   * a duplicate now; without it the entries after it would have other numbers than on disk.
+   */
+  restore(packed: Uint8Array, from: number, arrivedAtUs: number): void {
+    if (this.size === this.#capacity) this.#grow();
+    const place = this.#next & (this.#capacity - 1);
+    const word = place * wordsPerEntry;
+    for (let at = 0; at < wordsPerEntry; at++) this.#words[word + at] = wordOf(packed, from + at * 4);
+    this.#arrivedUs[place] = arrivedAtUs;
+    this.#slots[this.#freeSlot(this.#words[word] ?? 0)] = place;
+    this.#next++;
   }
 
   /** Forget the newest entries, from `sequence` on: the commit that would have kept them failed. */
@@ -120,6 +127,12 @@ export class DedupeTable {
     return (slot + 1) & (this.#slots.length - 1);
   }
 
+  #freeSlot(hash: number): number {
+    let slot = this.#slotOf(hash);
+    while (this.#slots[slot] !== empty) slot = this.#after(slot);
+    return slot;
+  }
+
   /** Take a place out of the table, moving later entries of its run back so that no gap ends a search early. */
   #unlink(place: number): void {
     const slots = this.#slots;
@@ -152,9 +165,13 @@ export class DedupeTable {
       const to = sequence & (this.#capacity - 1);
       this.#words.set(words.subarray(from * wordsPerEntry, (from + 1) * wordsPerEntry), to * wordsPerEntry);
       this.#arrivedUs[to] = arrivedUs[from] ?? 0;
-      let slot = this.#slotOf(this.#words[to * wordsPerEntry] ?? 0);
-      while (this.#slots[slot] !== empty) slot = this.#after(slot);
-      this.#slots[slot] = to;
+      this.#slots[this.#freeSlot(this.#words[to * wordsPerEntry] ?? 0)] = to;
     }
   }
+}
+
+/** Little-endian, as the words lie in memory when they are packed. */
+function wordOf(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+  return (low | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0;
 }

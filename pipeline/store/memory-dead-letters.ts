@@ -1,7 +1,7 @@
 import type { MqttMessage } from "../message.ts";
 import type { DeadLetter, DeadLetterStore } from "./batch-store.ts";
 
-/** Dead letters in memory, in a quota of their own: the oldest are discarded and counted. */
+/** Dead letters in memory, in a quota of their own: the oldest, or one too large for it, are discarded and counted. */
 export function createDeadLetters(options: { bytesMax: number; bytesOf: (message: MqttMessage) => number }) {
   const letters = new Map<number, DeadLetter>();
   let lastId = 0;
@@ -24,8 +24,13 @@ export function createDeadLetters(options: { bytesMax: number; bytesOf: (message
     },
     add(letter: Omit<DeadLetter, "id">) {
       lastId += 1;
+      const letterBytes = options.bytesOf(letter.message);
+      if (letterBytes > options.bytesMax) {
+        discarded += 1;
+        return;
+      }
       letters.set(lastId, { ...letter, id: lastId });
-      bytes += options.bytesOf(letter.message);
+      bytes += letterBytes;
       for (const id of letters.keys()) {
         if (bytes <= options.bytesMax) return;
         remove(id);

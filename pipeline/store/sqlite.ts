@@ -1,7 +1,9 @@
+import { toError } from "../errors.ts";
 import { type LaneName, laneKey } from "../message.ts";
 import type { Arrival, BatchStore, Lane, Ledger, StoreOptions } from "./batch-store.ts";
 import { Appender } from "./sqlite/appender.ts";
 import { Counters } from "./sqlite/counters.ts";
+import { checkPages, salvaged, setAside, unfinishedSalvage } from "./sqlite/damage.ts";
 import { DeadLetters } from "./sqlite/dead-letters.ts";
 import { DedupeRows } from "./sqlite/dedupe-rows.ts";
 import { type Database, isDamaged } from "./sqlite/driver.ts";
@@ -9,7 +11,7 @@ import { LaneReader } from "./sqlite/lane-reader.ts";
 import { LaneWriter } from "./sqlite/lane-writer.ts";
 import { LaneCounters, type LaneRecord, registerLanes } from "./sqlite/lanes.ts";
 import { type ArrivalRow, Messages, toArrivalRow } from "./sqlite/messages.ts";
-import { lockStore, openWriter, setAside } from "./sqlite/open.ts";
+import { lockStore, openWriter } from "./sqlite/open.ts";
 import { salvage } from "./sqlite/salvage.ts";
 import { Sources } from "./sqlite/sources.ts";
 import { divideSpace, Space, type SpaceShares } from "./sqlite/space.ts";
@@ -29,24 +31,35 @@ export interface SqliteStore extends BatchStore {
  * Source: SQLite, "Write-Ahead Logging".
  */
 export async function openSqliteStore(options: StoreOptions): Promise<SqliteStore> {
-  const lock = lockStore(options.path);
+  let lock: Database | undefined;
   try {
+    lock = lockStore(options.path);
     return openLocked(options, lock);
   } catch (error) {
-    lock.close();
-    throw error;
+    lock?.close();
+    const { message } = toError(error);
+    if (message.startsWith("Cannot open store")) throw error;
+    throw new Error(`Cannot open store ${options.path}: ${message}`, { cause: error });
   }
 }
 
 /** A damaged database is set aside, and a fresh one takes over what can still be read of it. */
 function openLocked(options: StoreOptions, lock: Database): SqliteStore {
-  try {
-    return openWith(options, lock, () => []);
-  } catch (error) {
-    if (!isDamaged(error)) throw error;
-    const damagedPath = setAside(options.path);
-    return openWith(options, lock, (db) => [salvage(damagedPath, db)]);
+  const { path } = options;
+  if (unfinishedSalvage(path) === undefined) {
+    try {
+      return openWith(options, lock, (db) => {
+        checkPages(db, path);
+        return [];
+      });
+    } catch (error) {
+      if (!isDamaged(error)) throw error;
+    }
   }
+  const damagedPath = setAside(path);
+  const store = openWith(options, lock, (db) => [salvage(damagedPath, db)]);
+  salvaged(path);
+  return store;
 }
 
 function openWith(options: StoreOptions, lock: Database, fill: (db: Database) => string[]): SqliteStore {

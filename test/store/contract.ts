@@ -725,6 +725,20 @@ export function storeContract(name: string, harness: StoreHarness) {
         expect(sources.plant?.deadLettered).toBe(10);
         expect(text(letters.at(-1)?.message.payload)).toBe("9".repeat(4_000));
       });
+
+      it("discard one that is larger than their quota, and keep the others", async () => {
+        await store.close();
+        store = await harness.open({ deadLetterBytesMax: 20_000 });
+        await store.append([
+          arrival("1", invalid),
+          arrival("x".repeat(30_000), invalid),
+          arrival("3", invalid),
+        ]);
+        expect((await list()).map(({ message }) => text(message.payload))).toEqual(["1", "3"]);
+        const { deadLetters, deadLettered } = await ledgerOf(store);
+        expect(deadLetters).toEqual({ kept: 2, discarded: 1 });
+        expect(deadLettered).toEqual([{ stage: "arrival", reason: "invalidPayload", count: 3 }]);
+      });
     });
 
     describe("the quota", () => {

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StoreFullError } from "../../pipeline/errors.ts";
 import type { BatchStore, StoreOptions } from "../../pipeline/store/batch-store.ts";
+import { divideSpace } from "../../pipeline/store/sqlite/space.ts";
 import { openSqliteStore } from "../../pipeline/store/sqlite.ts";
 import { arrival, invalid, ledgerOf, metricsLane, owedBy, roomy, startUs } from "./arrivals.ts";
 import { fill, settleAll } from "./fill.ts";
@@ -93,6 +94,21 @@ describe("with the smallest quota", () => {
     expect(bytesOnDisk()).toBeLessThanOrEqual(bytesMax);
     // The reserve is for a full disk: within the quota there is room for settling without it.
     expect(statSync(`${folder.path}.reserve`).size).toBe(bytesMax / 8);
+  });
+
+  it("text counts with the bytes that it takes on disk", async () => {
+    const verdict = owedBy(store, [metricsLane]);
+    const wide = arrival("x", verdict);
+    const request = Array(10).fill({ ...wide, message: { ...wide.message, topic: "€".repeat(12_000) } });
+    const appendOn = async () => {
+      for (;;) await store.append(request);
+    };
+    await expect(appendOn()).rejects.toBeInstanceOf(StoreFullError);
+    expect(bytesOnDisk()).toBeLessThanOrEqual(bytesMax);
+    // What settling and dead letters may need is still free.
+    const { walBytes, reserveBytes, settlingBytes, deadLetterBytes } = divideSpace({ ...roomy, bytesMax });
+    const messageBytes = bytesMax - walBytes - reserveBytes - settlingBytes - deadLetterBytes;
+    expect(statSync(folder.path).size).toBeLessThanOrEqual(messageBytes);
   });
 
   it("append() refuses one message that is larger than its share, and takes the next", async () => {

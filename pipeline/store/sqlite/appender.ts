@@ -3,7 +3,7 @@ import type { AppendResult, CommitObserver } from "../batch-store.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { DedupeRows } from "./dedupe-rows.ts";
-import { type Database, isFull } from "./driver.ts";
+import { type Database, isFull, isIoError } from "./driver.ts";
 import type { LaneCounters } from "./lanes.ts";
 import { type ArrivalRow, type Messages, rowBytes } from "./messages.ts";
 import type { SourceChange, Sources } from "./sources.ts";
@@ -45,8 +45,8 @@ const meanWeight = 0.1;
 /**
  * Group commit: requests gather while others are written, and go to disk in one transaction.
  *
- * Each request is stored as a whole or not at all. A failure that is not a full disk is narrowed down to the
- * requests that cause it by writing each in a transaction of its own.
+ * Each request is stored as a whole or not at all. A failure that is not the disk's is narrowed down to the requests
+ * that cause it by writing each in a transaction of its own.
  */
 export class Appender {
   readonly #rooms: Rooms;
@@ -91,19 +91,26 @@ export class Appender {
       if (count > 0 && bytes > groupBytesMax) break;
       count++;
     }
-    const group = this.#admit(this.#queue.splice(0, count));
-    if (group.length > 0) this.#commit(group);
+    const requests = this.#queue.splice(0, count);
+    try {
+      const group = this.#admit(requests);
+      if (group.length > 0) this.#commit(group);
+    } catch (error) {
+      // Those that are answered already stay as they are.
+      for (const { reject } of requests) reject(toError(error));
+    }
   }
 
   /** Refuse what does not fit. */
-  #admit(group: Request[]): Request[] {
+  #admit(group: readonly Request[]): Request[] {
     const { space, sweep } = this.#rooms;
+    let room = space.room();
     let bytes = 0;
     return group.filter((request) => {
-      let fits = space.fits(bytes + request.bytes);
-      for (let sweeps = 0; !fits && sweeps < sweepsMax && sweep(); sweeps++) {
-        fits = space.fits(bytes + request.bytes);
+      for (let sweeps = 0; bytes + request.bytes > room && sweeps < sweepsMax && sweep(); sweeps++) {
+        room = space.room();
       }
+      const fits = bytes + request.bytes <= room;
       if (fits) bytes += request.bytes;
       else request.reject(new StoreFullError(this.#refusal(request)));
       return fits;
@@ -143,7 +150,7 @@ export class Appender {
       for (const request of group) {
         request.reject(new StoreFullError(this.#refusal(request), { cause: error }));
       }
-    } else if (group.length > 1) {
+    } else if (group.length > 1 && !isIoError(error)) {
       for (const request of group) this.#commit([request]);
     } else {
       for (const { reject } of group) reject(error);

@@ -76,11 +76,17 @@ export class DeadLetters implements DeadLetterStore {
     this.#deaths = db.prepare("SELECT stage, reason, count FROM deaths ORDER BY stage, reason");
   }
 
-  /** Within a transaction: keep one more, and discard the oldest beyond the quota. */
+  /** Within a transaction: keep one more, and discard the oldest beyond the quota; one beyond it alone is discarded. */
   insert({ row, diedAtUs, reason, path, detail, lane, possiblyDelivered }: Death): void {
     const { counters, space } = this.#rooms;
     const id = counters.get("lastDeadLetterId") + 1;
     const bytes = rowBytes(row) + path.length + detail.length;
+    counters.add("lastDeadLetterId", 1);
+    this.#die.run(lane === undefined ? "arrival" : "delivery", reason);
+    if (bytes > space.deadLetterBytesMax) {
+      counters.add("deadLettersDiscarded", 1);
+      return;
+    }
     this.#insert.run(
       id,
       lane?.destination ?? null,
@@ -97,8 +103,6 @@ export class DeadLetters implements DeadLetterStore {
       row.payload,
       bytes,
     );
-    this.#die.run(lane === undefined ? "arrival" : "delivery", reason);
-    counters.add("lastDeadLetterId", 1);
     counters.add("deadLettersKept", 1);
     counters.add("deadLetterBytes", bytes);
     for (let kept = counters.get("deadLetterBytes"); kept > space.deadLetterBytesMax; ) {
@@ -141,7 +145,7 @@ export class DeadLetters implements DeadLetterStore {
     const [, destination, , arrivedAtUs, , source, topic, properties, , , , , payload, bytes] = found;
     const row = { source, topic, properties, payload, arrivedAtUs };
     const owing = lanes.known(verdict.lanes);
-    if (owing !== 0 && !space.fits(rowBytes(row))) throw new StoreFullError(replayRefused);
+    if (owing !== 0 && rowBytes(row) > space.room()) throw new StoreFullError(replayRefused);
     try {
       db.write(() => {
         this.#remove(id, bytes);

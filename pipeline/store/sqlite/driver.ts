@@ -11,23 +11,44 @@ export interface Statement<R extends Row> {
   all(...values: SQLInputValue[]): R[];
 }
 
+export interface DatabaseOptions {
+  readOnly?: boolean;
+  busyTimeoutMs?: number;
+  /** Called when a statement meets a page that is not what SQLite wrote. */
+  onDamage?: () => void;
+}
+
 /** One connection, and the only place where the SQLite driver of the runtime is known. */
 export class Database {
   readonly #connection: DatabaseSync;
+  readonly #busyTimeoutMs: number;
+  readonly #onDamage: () => void;
 
-  constructor(path: string, options: { readOnly?: boolean; busyTimeoutMs?: number } = {}) {
+  constructor(path: string, options: DatabaseOptions = {}) {
     this.#connection = new DatabaseSync(path, { readOnly: options.readOnly ?? false });
-    this.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs ?? 5000}`);
+    this.#busyTimeoutMs = options.busyTimeoutMs ?? 5000;
+    this.#onDamage = options.onDamage ?? (() => {});
+    this.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`);
   }
 
   exec(sql: string): void {
     this.#connection.exec(sql);
   }
 
+  /** Run `sql` without waiting for the locks of other connections. */
+  execNow(sql: string): void {
+    this.exec("PRAGMA busy_timeout = 0");
+    try {
+      this.exec(sql);
+    } finally {
+      this.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`);
+    }
+  }
+
   prepare<R extends Row = Row>(sql: string): Statement<R> {
     const statement = this.#connection.prepare(sql);
     statement.setReturnArrays(true);
-    return new ArrayStatement<R>(statement);
+    return new ArrayStatement<R>(statement, this.#onDamage);
   }
 
   /** The first column of a PRAGMA's answer. */
@@ -65,21 +86,40 @@ export class Database {
 
 class ArrayStatement<R extends Row> implements Statement<R> {
   readonly #statement: StatementSync;
+  readonly #onDamage: () => void;
 
-  constructor(statement: StatementSync) {
+  constructor(statement: StatementSync, onDamage: () => void) {
     this.#statement = statement;
+    this.#onDamage = onDamage;
   }
 
   run(...values: SQLInputValue[]): number {
-    return Number(this.#statement.run(...values).changes);
+    try {
+      return Number(this.#statement.run(...values).changes);
+    } catch (error) {
+      throw this.#met(error);
+    }
   }
 
   get(...values: SQLInputValue[]): R | undefined {
-    return this.#statement.get(...values) as unknown as R | undefined;
+    try {
+      return this.#statement.get(...values) as unknown as R | undefined;
+    } catch (error) {
+      throw this.#met(error);
+    }
   }
 
   all(...values: SQLInputValue[]): R[] {
-    return this.#statement.all(...values) as unknown as R[];
+    try {
+      return this.#statement.all(...values) as unknown as R[];
+    } catch (error) {
+      throw this.#met(error);
+    }
+  }
+
+  #met(error: unknown): unknown {
+    if (isDamaged(error)) this.#onDamage();
+    return error;
   }
 }
 

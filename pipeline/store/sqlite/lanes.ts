@@ -49,13 +49,14 @@ export function registerLanes(
 
 function insertLane(db: Database, name: LaneName, configured: ReadonlySet<string>): number {
   const rows = db
-    .prepare<[number, string, LaneName["signal"], number]>(
-      "SELECT bit, destination, signal, owed - delivered - expired - dead_lettered FROM lanes ORDER BY bit",
+    .prepare<[number, string, LaneName["signal"], number, number]>(
+      "SELECT bit, destination, signal, owed - delivered - expired - dead_lettered, swept FROM lanes ORDER BY bit",
     )
     .all();
   const taken = new Set(rows.map(([bit]) => bit));
   let bit = 0;
   while (taken.has(bit)) bit++;
+  let swept: number | undefined;
   if (bit >= lanesMax) {
     const idle = rows.find(
       ([, destination, signal, pending]) =>
@@ -67,14 +68,16 @@ function insertLane(db: Database, name: LaneName, configured: ReadonlySet<string
       );
     }
     bit = idle[0];
+    // What it settled and did not sweep yet is left to the new one.
+    swept = idle[4];
     db.prepare("DELETE FROM lanes WHERE bit = ?").run(bit);
     db.prepare("DELETE FROM state WHERE lane = ?").run(bit);
   }
   db.prepare(
     `INSERT INTO lanes(bit, destination, signal, cursor, swept)
-     SELECT ?, ?, ?, last, last
+     SELECT ?, ?, ?, last, coalesce(?, last)
      FROM (SELECT coalesce((SELECT value FROM counters WHERE name = 'lastMessageId'), 0) AS last)`,
-  ).run(bit, name.destination, name.signal);
+  ).run(bit, name.destination, name.signal, swept ?? null);
   return bit;
 }
 

@@ -32,8 +32,11 @@ const pageBytes = 4096;
 const overflowBytes = 1000;
 
 /** About how much of the database file a row takes. */
-export function rowBytes(row: { topic: string; properties: string | null; payload: Uint8Array }): number {
-  const bytes = row.payload.length + row.topic.length + (row.properties?.length ?? 0) + rowOverheadBytes;
+export function rowBytes(row: Pick<ArrivalRow, "source" | "topic" | "properties" | "payload">): number {
+  const { source, topic, properties, payload } = row;
+  const textBytes =
+    Buffer.byteLength(source) + Buffer.byteLength(topic) + Buffer.byteLength(properties ?? "");
+  const bytes = payload.length + textBytes + rowOverheadBytes;
   return bytes < overflowBytes ? bytes : (Math.ceil(bytes / pageBytes) + 1) * pageBytes;
 }
 

@@ -1,7 +1,8 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { StoreLockedError } from "../../errors.ts";
 import { applicationId, migrate, refuseNewer } from "../migrations.ts";
+import { suspect } from "./damage.ts";
 import { Database, isFull, isIoError, isLocked } from "./driver.ts";
 import { pageBytes, removeReserve, type SpaceShares } from "./space.ts";
 
@@ -16,7 +17,7 @@ const cacheKib = 16_000;
  * Errors: StoreLockedError when another process holds it.
  */
 export function lockStore(path: string): Database {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(resolve(dirname(path)));
   const lock = new Database(`${path}.lock`, { busyTimeoutMs: 0 });
   try {
     // Nothing is ever written through this connection, so that it works on a full disk too.
@@ -26,6 +27,31 @@ export function lockStore(path: string): Database {
     lock.close();
     if (!isLocked(error)) throw error;
     throw new StoreLockedError(`Cannot open store ${path}: another process has it open`, { cause: error });
+  }
+}
+
+/**
+ * SQLite syncs the folder that holds its files, but not those above it: a new folder is lost with all that is in it
+ * until the one above it is synced. Source: fsync(2), Linux manual page.
+ */
+function makeFolder(folder: string): void {
+  const topmost = mkdirSync(folder, { recursive: true });
+  if (topmost === undefined) return;
+  // Deno names the root where it may not look at the folders above.
+  for (let made = folder; made !== dirname(made) && made.length >= topmost.length; made = dirname(made)) {
+    syncFolder(dirname(made));
+  }
+}
+
+function syncFolder(folder: string): void {
+  let file: number | undefined;
+  try {
+    file = openSync(folder, "r");
+    fsyncSync(file);
+  } catch {
+    // Some systems cannot sync a folder, or do not let us; those who can keep its entries.
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 
@@ -47,20 +73,22 @@ export function openWriter(path: string, shares: SpaceShares): Database {
 
 /** A connection that only reads, for another thread of the process that has the store open. */
 export function openReader(path: string): Database {
-  const db = new Database(path, { readOnly: true });
+  const db = new Database(path, { readOnly: true, onDamage: () => suspect(path) });
   db.exec(`PRAGMA cache_size = -${cacheKib}`);
   return db;
 }
 
 function openOnce(path: string, shares: SpaceShares): Database {
   checkHeader(path);
-  const db = new Database(path);
+  const db = new Database(path, { onDamage: () => suspect(path) });
   try {
     refuseNewer(Number(db.pragma("user_version")));
     db.exec(`PRAGMA page_size = ${pageBytes}`);
     set(db, "journal_mode", "WAL", "wal");
     set(db, "synchronous", "FULL", synchronousFull);
+    // On macOS a plain fsync leaves the data in the drive's cache. Source: SQLite, "PRAGMA fullfsync".
     db.exec(`
+      PRAGMA fullfsync = ON;
       PRAGMA wal_autocheckpoint = ${shares.walPages};
       PRAGMA journal_size_limit = ${shares.walBytes};
       PRAGMA cache_size = -${cacheKib};
@@ -99,18 +127,10 @@ function checkHeader(path: string): void {
   }
   if (header.toString("latin1", 0, 15) !== "SQLite format 3") return;
   const application = header.readUInt32BE(68);
-  if (application !== applicationId && application !== 0) {
+  const schemaChanges = header.readUInt32BE(40);
+  // Ours gets its schema and its number in one transaction; before that it has neither.
+  if (application !== applicationId && (application !== 0 || schemaChanges !== 0)) {
     throw new Error(`Cannot open store ${path}: it is a database of another application`);
   }
   refuseNewer(header.readUInt32BE(60));
-}
-
-/** Give a damaged database a new name, together with its WAL, and say which. It is never deleted. */
-export function setAside(path: string): string {
-  const stamp = new Date().toISOString().replace(/[:.]/g, "-");
-  const name = `${path}.damaged-${stamp}`;
-  for (const suffix of ["", "-wal", "-shm"]) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, name + suffix);
-  }
-  return name;
 }

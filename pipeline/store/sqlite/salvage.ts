@@ -1,10 +1,12 @@
 import { basename } from "node:path";
 import { toError } from "../../errors.ts";
-import { Database, type Row } from "./driver.ts";
+import { Database, isFull, isIoError, type Row, type Statement } from "./driver.ts";
 
-/** Without these nobody knows which message is owed to whom, so that nothing is carried over. */
-const ledgerTables = ["meta", "counters", "sources", "lanes", "deaths"];
-/** A part of them is of use; series state is not among these, because an older sum would make a series go back. */
+/** Without it nobody knows which message is owed to whom, so that nothing is carried over. */
+const neededTable = "lanes";
+/** All of it or nothing: of series state, an older sum would make a series go back. */
+const wholeTables = ["meta", "counters", "sources", "deaths", "state"];
+/** A part of them is of use. */
 const logTables = ["messages", "dead_letters", "dedupe"];
 
 const sliceRows = 500;
@@ -21,8 +23,9 @@ export function salvage(damagedPath: string, db: Database): string {
     damaged = new Database(damagedPath, { readOnly: true });
     const from = damaged;
     return db.write(() => {
-      for (const table of ledgerTables) copyWhole(from, db, table);
-      let isWhole = copyState(from, db);
+      copyWhole(from, db, neededTable);
+      let isWhole = true;
+      for (const table of wholeTables) isWhole = tryWhole(from, db, table) && isWhole;
       for (const table of logTables) isWhole = copyReadable(from, db, table) && isWhole;
       recount(db);
       const messages = db.prepare<[number]>("SELECT count(*) FROM messages").get()?.[0] ?? 0;
@@ -37,62 +40,98 @@ export function salvage(damagedPath: string, db: Database): string {
 
 function copyWhole(from: Database, to: Database, table: string): void {
   const rows = from.prepare(`SELECT * FROM ${table}`).all();
-  for (const row of rows) insert(to, table, row);
+  const insert = insertInto(to, table);
+  for (const row of rows) insert.run(...row);
 }
 
-function insert(to: Database, table: string, row: Row): void {
-  const values = row.map(() => "?").join(", ");
-  to.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${values})`).run(...row);
+function insertInto(db: Database, table: string): Statement<Row> {
+  const [columns = 0] = db.prepare<[number]>("SELECT count(*) FROM pragma_table_info(?)").get(table) ?? [];
+  return db.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${Array(columns).fill("?").join(", ")})`);
 }
 
-/** All of it or nothing. */
-function copyState(from: Database, to: Database): boolean {
+/** False: nothing of it was carried over. */
+function tryWhole(from: Database, to: Database, table: string): boolean {
   try {
-    copyWhole(from, to, "state");
+    copyWhole(from, to, table);
     return true;
-  } catch {
-    to.exec("DELETE FROM state");
+  } catch (error) {
+    refuseDisk(error);
+    to.exec(`DELETE FROM ${table}`);
     return false;
   }
 }
 
-/** From both ends up to where reading fails. */
+/** Around the places that cannot be read. False: there are some. */
 function copyReadable(from: Database, to: Database, table: string): boolean {
-  try {
-    copySlices(from, to, { table, order: "ASC", compare: ">", start: -1 });
-    return true;
-  } catch {
-    try {
-      copySlices(from, to, { table, order: "DESC", compare: "<", start: Number.MAX_SAFE_INTEGER });
-    } catch {
-      // What lies between the two places where reading failed is lost.
+  const slice = from.prepare(`SELECT * FROM ${table} WHERE rowid > ? ORDER BY rowid LIMIT ?`);
+  const insert = insertInto(to, table);
+  let isWhole = true;
+  let rowsMax = sliceRows;
+  for (let at: number | undefined = -1; at !== undefined; ) {
+    const found = readAfter(slice, at, rowsMax);
+    if (found !== undefined) {
+      for (const row of found.rows) isWhole = keep(insert, row) && isWhole;
+      at = found.lastId;
+      continue;
     }
+    isWhole = false;
+    // Row by row up to the very place that cannot be read, and then beyond it.
+    if (rowsMax === 1) at = nextReadable(slice, at);
+    rowsMax = rowsMax === 1 ? sliceRows : 1;
+  }
+  return isWhole;
+}
+
+/** Undefined: it cannot be read. `lastId` is undefined when there are no rows. */
+function readAfter(
+  slice: Statement<Row>,
+  after: number,
+  rowsMax: number,
+): { rows: Row[]; lastId: number | undefined } | undefined {
+  try {
+    const rows = slice.all(after, rowsMax);
+    let lastId = after;
+    for (const [id] of rows) {
+      // A damaged page may give rows in any order.
+      if (typeof id !== "number" || id <= lastId) return undefined;
+      lastId = id;
+    }
+    return { rows, lastId: rows.length === 0 ? undefined : lastId };
+  } catch {
+    return undefined;
+  }
+}
+
+/** About the lowest rowid behind which reading works again, found by doubling and then halving the distance. */
+function nextReadable(slice: Statement<Row>, after: number): number | undefined {
+  let far = 1;
+  while (readAfter(slice, after + far, 1) === undefined) {
+    far *= 2;
+    if (after + far > Number.MAX_SAFE_INTEGER) return undefined;
+  }
+  let near = Math.floor(far / 2);
+  while (far - near > 1) {
+    const middle = Math.floor((near + far) / 2);
+    if (readAfter(slice, after + middle, 1) === undefined) near = middle;
+    else far = middle;
+  }
+  return after + far;
+}
+
+/** False: the row is not one that was written. */
+function keep(insert: Statement<Row>, row: Row): boolean {
+  try {
+    insert.run(...row);
+    return true;
+  } catch (error) {
+    refuseDisk(error);
     return false;
   }
 }
 
-function copySlices(
-  from: Database,
-  to: Database,
-  { table, order, compare, start }: { table: string; order: string; compare: string; start: number },
-): void {
-  const slice = from.prepare(
-    `SELECT * FROM ${table} WHERE rowid ${compare} ? ORDER BY rowid ${order} LIMIT ?`,
-  );
-  let rowsMax = sliceRows;
-  for (let at = start; ; ) {
-    try {
-      const rows = slice.all(at, rowsMax);
-      for (const row of rows) insert(to, table, row);
-      const last = rows.at(-1)?.[0];
-      if (typeof last !== "number") return;
-      at = last;
-    } catch (error) {
-      if (rowsMax === 1) throw error;
-      // Row by row up to the very place that cannot be read.
-      rowsMax = 1;
-    }
-  }
+/** What the disk does not take is no fault of a row's. */
+function refuseDisk(error: unknown): void {
+  if (isFull(error) || isIoError(error)) throw error;
 }
 
 /** Make the counters say what is there, so that the ledger adds up. */
@@ -103,6 +142,9 @@ function recount(db: Database): void {
     INSERT OR REPLACE INTO counters SELECT 'lastMessageId', max(
       (SELECT coalesce(max(id), 0) FROM messages), (SELECT max(cursor) FROM lanes),
       coalesce((SELECT value FROM counters WHERE name = 'lastMessageId'), 0));
+    INSERT OR REPLACE INTO counters SELECT 'lastDeadLetterId', max(
+      (SELECT coalesce(max(id), 0) FROM dead_letters),
+      coalesce((SELECT value FROM counters WHERE name = 'lastDeadLetterId'), 0));
     INSERT OR REPLACE INTO counters SELECT 'deadLettersKept', count(*) FROM dead_letters;
     INSERT OR REPLACE INTO counters SELECT 'deadLetterBytes', coalesce(sum(bytes), 0) FROM dead_letters;
   `);

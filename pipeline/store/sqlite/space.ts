@@ -65,6 +65,7 @@ export class Space {
   readonly #freePages: Statement<[number]>;
   #restoreAfterMs = 0;
   #hasReserve = false;
+  #walBytes = 0;
 
   constructor(options: {
     db: Database;
@@ -85,18 +86,25 @@ export class Space {
     this.#restore();
   }
 
-  /** Whether `bytes` more of messages fit into their share, with what settling and dead letters may need kept free. */
-  fits(bytes: number): boolean {
+  /**
+   * Bytes of messages that one transaction may take now, with what settling and dead letters may need kept free;
+   * below 0: none, not even an empty one. Costs about as much as two inserts.
+   */
+  room(): number {
+    if (!this.#restore()) return -1;
+    this.#trimWal();
     const { walBytes, reserveBytes, settlingBytes } = this.#shares;
     const usedBytes = ((this.#pages.get()?.[0] ?? 0) - (this.#freePages.get()?.[0] ?? 0)) * pageBytes;
     const forDeadLetters = Math.max(0, this.deadLetterBytesMax - this.#counters.get("deadLetterBytes"));
-    const kept = Math.max(walBytes, bytes) + reserveBytes + settlingBytes + forDeadLetters;
-    return usedBytes + bytes + kept <= this.bytesMax && this.#restore();
+    const freeBytes = this.bytesMax - usedBytes - reserveBytes - settlingBytes - forDeadLetters;
+    // What is written stands in the WAL first; a WAL that cannot be trimmed grows by it.
+    const heldBytes = this.#walBytes > walBytes ? this.#walBytes : 0;
+    return Math.min(freeBytes - walBytes, Math.floor((freeBytes - heldBytes) / 2));
   }
 
   /** Database, WAL and reserve as they are on disk. */
   bytes(): number {
-    return sizeOf(this.#path) + sizeOf(`${this.#path}-wal`) + sizeOf(this.#reservePath);
+    return sizeOf(this.#path) + sizeOf(this.#walPath) + sizeOf(this.#reservePath);
   }
 
   /** A write transaction that must succeed on a full disk too: it gives the reserve up and tries again. */
@@ -111,9 +119,20 @@ export class Space {
     }
   }
 
-  /** Keep the WAL within its share. It is beyond it after a large transaction, or while a reader held it. */
+  /** Keep the WAL within its share. It is beyond it after a large transaction, or while a reader holds it. */
   afterCommit(): void {
-    if (sizeOf(`${this.#path}-wal`) > this.#shares.walBytes) this.#truncateWal();
+    this.#walBytes = sizeOf(this.#walPath);
+    this.#trimWal();
+  }
+
+  #trimWal(): void {
+    if (this.#walBytes <= this.#shares.walBytes) return;
+    this.#truncateWal();
+    this.#walBytes = sizeOf(this.#walPath);
+  }
+
+  get #walPath(): string {
+    return `${this.#path}-wal`;
   }
 
   get #reservePath(): string {
@@ -141,11 +160,12 @@ export class Space {
 
   /**
    * Best effort: a checkpoint that fails, for want of space or because of a reader, is tried again after a later
-   * commit. What was committed before it is on disk all the same.
+   * commit. What was committed before it is on disk all the same. It does not wait for readers, because every
+   * append would wait with it.
    */
   #truncateWal(): void {
     try {
-      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      this.#db.execNow("PRAGMA wal_checkpoint(TRUNCATE)");
     } catch {
       // An error that lasts shows at the next write.
     }

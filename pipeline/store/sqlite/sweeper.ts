@@ -1,7 +1,8 @@
 import type { Database, Statement } from "./driver.ts";
 
-/** Rows looked at in one transaction, so that appends wait for no more than this. */
+/** Rows looked at in one transaction, and about the bytes of them, so that appends wait for no more than this. */
 const sliceRows = 2000;
+const sliceBytes = 8 * 2 ** 20;
 
 type LaneCursor = [bit: number, cursor: number, swept: number];
 
@@ -12,7 +13,7 @@ type LaneCursor = [bit: number, cursor: number, swept: number];
 export class Sweeper {
   readonly #write: (work: () => void) => void;
   readonly #cursors: Statement<LaneCursor>;
-  readonly #sliceEnd: Statement<[number]>;
+  readonly #slice: Statement<[rows: number, bytes: number, lastId: number]>;
   readonly #delete: Statement<[]>;
   readonly #mark: Statement<[]>;
 
@@ -20,8 +21,9 @@ export class Sweeper {
   constructor(db: Database, write: (work: () => void) => void) {
     this.#write = write;
     this.#cursors = db.prepare("SELECT bit, cursor, swept FROM lanes ORDER BY cursor");
-    this.#sliceEnd = db.prepare(
-      `SELECT id FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT 1 OFFSET ${sliceRows - 1}`,
+    this.#slice = db.prepare(
+      `SELECT count(*), coalesce(sum(bytes), 0), max(id) FROM (
+         SELECT id, length(payload) AS bytes FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)`,
     );
     this.#delete = db.prepare("DELETE FROM messages WHERE id > ? AND id <= ? AND lanes & ? = 0");
     this.#mark = db.prepare("UPDATE lanes SET swept = ? WHERE bit = ?");
@@ -34,11 +36,19 @@ export class Sweeper {
     if (behind === undefined) return false;
     const [bit, cursor, swept] = behind;
     this.#write(() => {
-      const end = this.#sliceEnd.get(swept, cursor)?.[0] ?? cursor;
+      const end = this.#sliceEnd(swept, cursor);
       this.#deleteSettled(swept, end, cursors);
       this.#mark.run(end, bit);
     });
     return true;
+  }
+
+  #sliceEnd(after: number, cursor: number): number {
+    for (let rowsMax = sliceRows; ; rowsMax = Math.ceil(rowsMax / 2)) {
+      const [rows, bytes, lastId] = this.#slice.get(after, cursor, rowsMax) ?? [0, 0, cursor];
+      if (rows > 1 && bytes > sliceBytes) continue;
+      return rows < rowsMax ? cursor : lastId;
+    }
   }
 
   /** Between two neighbouring cursors the lanes that still owe are the same ones. */

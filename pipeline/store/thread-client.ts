@@ -4,6 +4,7 @@ import { packRequests } from "./packing.ts";
 import type { ArrivalRow } from "./sqlite/messages.ts";
 import {
   type Call,
+  type Commit,
   type FromWriter,
   type Hello,
   type LaneMethod,
@@ -32,11 +33,12 @@ export class WriterClient {
   #lastId = 0;
   #failure: Error | undefined;
 
-  constructor(channel: Channel, onCommit?: (commit: { durationMs: number; messages: number }) => void) {
+  constructor(channel: Channel, onCommit?: (commit: Commit) => void) {
     this.#channel = channel;
     channel.on("message", (message) => {
-      if (message.kind === "replies") for (const reply of message.replies) this.#settle(reply);
-      if (message.kind === "commit") onCommit?.(message.commit);
+      if (message.kind !== "replies") return;
+      for (const reply of message.replies) this.#settle(reply);
+      for (const commit of message.commits) onCommit?.(commit);
     });
   }
 

@@ -40,8 +40,10 @@ export type Reply = { id: number; value: unknown } | { id: number; error: Crosse
 export type FromWriter =
   | { kind: "hello"; hello: Hello }
   | { kind: "failed"; error: CrossedError }
-  | { kind: "replies"; replies: readonly Reply[] }
-  | { kind: "commit"; commit: Parameters<NonNullable<StoreOptions["onCommit"]>>[0] };
+  | { kind: "replies"; replies: readonly Reply[]; commits: readonly Commit[] };
+
+/** What `onCommit` is called with. */
+export type Commit = Parameters<NonNullable<StoreOptions["onCommit"]>>[0];
 
 export interface CrossedError {
   name: string;

@@ -6,6 +6,7 @@ import { unpackRequests } from "./packing.ts";
 import { openSqliteStore, type SqliteStore } from "./sqlite.ts";
 import {
   type Call,
+  type Commit,
   type FromWriter,
   type Hello,
   packError,
@@ -15,21 +16,19 @@ import {
 } from "./thread-protocol.ts";
 
 async function main(parent: MessagePort, options: WriterOptions): Promise<void> {
+  const replies = new Replies(parent);
   let store: SqliteStore;
   try {
-    const onCommit: Parameters<typeof openSqliteStore>[0]["onCommit"] = (commit) =>
-      post(parent, { kind: "commit", commit });
-    store = await openSqliteStore({ ...options, onCommit });
+    store = await openSqliteStore({ ...options, onCommit: (commit) => replies.tell(commit) });
   } catch (error) {
     post(parent, { kind: "failed", error: packError(toError(error)) });
     return;
   }
   const { instanceId, notices, laneRecords } = store;
-  serve(parent, store, { path: options.path, instanceId, notices, lanes: laneRecords });
+  serve(parent, replies, store, { path: options.path, instanceId, notices, lanes: laneRecords });
 }
 
-function serve(port: MessagePort, store: SqliteStore, hello: Hello): void {
-  const replies = new Replies(port);
+function serve(port: MessagePort, replies: Replies, store: SqliteStore, hello: Hello): void {
   port.on("message", (message: ToWriter) => {
     switch (message.kind) {
       case "append": {
@@ -43,7 +42,7 @@ function serve(port: MessagePort, store: SqliteStore, hello: Hello): void {
         replies.when(message.id, answer(store, hello, message.call));
         return;
       case "connect":
-        serve(message.port, store, hello);
+        serve(message.port, new Replies(message.port), store, hello);
         return;
     }
   });
@@ -73,10 +72,14 @@ function post(port: MessagePort, message: FromWriter): void {
   port.postMessage(message);
 }
 
-/** Gathers the replies of one commit: all of them are due in the same run of microtasks. */
+/**
+ * Gathers what one commit has to say: all of it is due in the same run of microtasks, and each message wakes the
+ * thread that it goes to.
+ */
 class Replies {
   readonly #port: MessagePort;
   #gathered: Reply[] = [];
+  #commits: Commit[] = [];
 
   constructor(port: MessagePort) {
     this.#port = port;
@@ -89,14 +92,23 @@ class Replies {
     );
   }
 
+  tell(commit: Commit): void {
+    this.#schedule();
+    this.#commits.push(commit);
+  }
+
   #add(reply: Reply): void {
-    if (this.#gathered.length === 0) {
-      queueMicrotask(() => {
-        post(this.#port, { kind: "replies", replies: this.#gathered });
-        this.#gathered = [];
-      });
-    }
+    this.#schedule();
     this.#gathered.push(reply);
+  }
+
+  #schedule(): void {
+    if (this.#gathered.length + this.#commits.length > 0) return;
+    queueMicrotask(() => {
+      post(this.#port, { kind: "replies", replies: this.#gathered, commits: this.#commits });
+      this.#gathered = [];
+      this.#commits = [];
+    });
   }
 }
 

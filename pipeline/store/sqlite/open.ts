@@ -9,6 +9,8 @@ import { pageBytes, removeReserve, type SpaceShares } from "./space.ts";
 /** `PRAGMA synchronous` reads back as a number. Source: SQLite, "PRAGMA synchronous". */
 const synchronousFull = 2;
 const cacheKib = 16_000;
+/** A lane reads its rows once, in order. */
+const readerCacheKib = 2_000;
 
 /**
  * Hold the store for this process, with a lock of SQLite's on a file beside it. The operating system drops it with
@@ -74,7 +76,7 @@ export function openWriter(path: string, shares: SpaceShares): Database {
 /** A connection that only reads, for another thread of the process that has the store open. */
 export function openReader(path: string): Database {
   const db = new Database(path, { readOnly: true, onDamage: () => suspect(path) });
-  db.exec(`PRAGMA cache_size = -${cacheKib}`);
+  db.exec(`PRAGMA cache_size = -${readerCacheKib}`);
   return db;
 }
 

@@ -23,7 +23,7 @@ describe("the packed package", () => {
 
   it("has a bin that says its version and its commands", () => {
     expect(run(bin, ["--version"])).toMatch(/^\d+\.\d+\.\d+\n$/);
-    expect(run(bin, ["--help"])).toContain("check-config PATH");
+    expect(run(bin, ["--help"])).toContain("check-config [--probe] PATH");
   });
 
   it("runs the demo to its end", () => {

@@ -91,7 +91,7 @@ function assemble(
     windowSeconds: options.dedupe.windowSeconds,
     entriesMax: shares.dedupeEntries,
   });
-  const sweeper = new Sweeper(db, (work) => space.settling(work));
+  const sweeper = new Sweeper(db, (work) => space.sweeping(work));
   /** False too when it fails, as on a disk without any space left: the next settlement or append tries again. */
   function sweep(): boolean {
     try {

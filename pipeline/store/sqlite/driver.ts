@@ -61,6 +61,21 @@ export class Database {
     return this.#transaction("BEGIN IMMEDIATE", work);
   }
 
+  /**
+   * Like `write`, but on disk only with the next `write`: for work that is done again when it is lost. A connection
+   * whose commits cannot be made safe again is closed.
+   *
+   * Source: SQLite, "PRAGMA synchronous", NORMAL in WAL mode.
+   */
+  writeLazily<T>(work: () => T): T {
+    this.exec("PRAGMA synchronous = NORMAL");
+    try {
+      return this.write(work);
+    } finally {
+      this.#syncAgain();
+    }
+  }
+
   /** Run `work` on one snapshot. */
   read<T>(work: () => T): T {
     return this.#transaction("BEGIN", work);
@@ -68,6 +83,15 @@ export class Database {
 
   close(): void {
     this.#connection.close();
+  }
+
+  #syncAgain(): void {
+    try {
+      this.exec("PRAGMA synchronous = FULL");
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   #transaction<T>(begin: string, work: () => T): T {

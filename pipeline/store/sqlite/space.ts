@@ -109,11 +109,20 @@ export class Space {
 
   /** A write transaction that must succeed on a full disk too: it gives the reserve up and tries again. */
   settling<T>(work: () => T): T {
+    return this.#surely(() => this.#db.write(work));
+  }
+
+  /** The same for what may be lost and done again. */
+  sweeping(work: () => void): void {
+    this.#surely(() => this.#db.writeLazily(work));
+  }
+
+  #surely<T>(write: () => T): T {
     try {
-      return this.#db.write(work);
+      return write();
     } catch (error) {
       if (!isFull(error) || !this.#release()) throw error;
-      return this.#db.write(work);
+      return write();
     } finally {
       this.afterCommit();
     }

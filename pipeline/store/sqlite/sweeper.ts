@@ -17,7 +17,10 @@ export class Sweeper {
   readonly #delete: Statement<[]>;
   readonly #mark: Statement<[]>;
 
-  /** `write` runs a transaction that must succeed on a full disk too: deleting is what makes space. */
+  /**
+   * `write` runs a transaction that must succeed on a full disk too: deleting is what makes space. It need not reach
+   * the disk by itself, since what is lost of it is swept again.
+   */
   constructor(db: Database, write: (work: () => void) => void) {
     this.#write = write;
     this.#cursors = db.prepare("SELECT bit, cursor, swept FROM lanes ORDER BY cursor");

@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { decodeBase64 } from "../payload/base64.ts";
+import { encodeUtf8 } from "../payload/utf8.ts";
 import type { AdapterOptions, CreateAdapter, ReadMessage } from "./adapter.ts";
 import {
   brokenBody,
@@ -67,8 +68,6 @@ const ruleOutputSchema = z.object({
 });
 type RuleOutput = z.infer<typeof ruleOutputSchema>;
 
-const encoder = new TextEncoder();
-
 /** Reads what EMQX's rule engine posts. */
 export const createEmqxAdapter: CreateAdapter = (options) => ({
   read(request) {
@@ -126,7 +125,7 @@ function isReplaced({ payload, payload_b64 }: RuleOutput): boolean {
 function payloadOf({ payload, payload_b64 }: RuleOutput, { payloadEncoding }: AdapterOptions): Uint8Array {
   const [path, text] = payload_b64 === undefined ? ["payload", payload] : ["payload_b64", payload_b64];
   if (text === undefined) throw brokenBody("emqx", [{ path, message: "met nothing, wanted a string" }]);
-  if (path === "payload" && payloadEncoding !== "base64") return encoder.encode(text);
+  if (path === "payload" && payloadEncoding !== "base64") return encodeUtf8(text);
   const bytes = decodeBase64(text);
   if (bytes === undefined) throw brokenBody("emqx", [{ path, message: "met another string, wanted base64" }]);
   return bytes;

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import type { UserProperty } from "../message.ts";
 import { decodeBase64 } from "../payload/base64.ts";
+import { encodeUtf8 } from "../payload/utf8.ts";
 import type { CreateAdapter, Element, ReadMessage } from "./adapter.ts";
 import {
   brokenBody,
@@ -76,8 +77,6 @@ const messageSchema = z.object({
     .nullish(),
 });
 
-const encoder = new TextEncoder();
-
 /** Reads our own envelope. */
 export const createMqttAdapter: CreateAdapter = () => ({
   read(request) {
@@ -100,7 +99,7 @@ type Result = { message: ReadMessage } | { issues: readonly Issue[] };
 function toElement({ slice, result }: { slice: JsonSlice; result: Result }, index: number): Element {
   if ("message" in result) return { kind: "message", message: result.message };
   const reason = result.issues.map(issueText).join("; ");
-  return { kind: "broken", path: `[${index}]`, reason, body: encoder.encode(slice.text) };
+  return { kind: "broken", path: `[${index}]`, reason, body: encodeUtf8(slice.text) };
 }
 
 /** `payloadText` is the source of the member `payload`; undefined: there is none. */
@@ -118,8 +117,7 @@ function readMessage(value: unknown, payloadText: string | undefined): Result {
     message: {
       topic: fields.topic,
       payload:
-        payloadBase64 ??
-        encoder.encode(typeof payload === "string" ? payload : compactJson(payloadText ?? "")),
+        payloadBase64 ?? encodeUtf8(typeof payload === "string" ? payload : compactJson(payloadText ?? "")),
       qos: fields.qos ?? undefined,
       retain: fields.retain ?? undefined,
       dup: fields.dup ?? undefined,

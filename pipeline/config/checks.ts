@@ -1,33 +1,16 @@
 /** Rules that go across fields and documents. They read what is written, whether or not its schema accepts it. */
 import type { ConfigIssue } from "../errors.ts";
 import { adapterNames, encodedAdapterNames, laterAdapterNames, sourceIdentity } from "./adapters.ts";
+import { at, listAt, textAt } from "./at.ts";
 import { defaults } from "./defaults.ts";
 import type { ConfigDocument, Path } from "./documents.ts";
-import type { EnvironmentSettings, ExporterSettings } from "./environment.ts";
-import { httpFault, isLoopback, resolveHost, type TlsMode } from "./host.ts";
+import type { EnvironmentSettings } from "./environment.ts";
+import { isLoopback } from "./host.ts";
 import { isRecord, notSupportedYet } from "./messages.ts";
 import { suggestion } from "./suggestion.ts";
 
-const settingsPath = ["spec", "openTelemetrySettings"];
+const sourcesPath = ["spec", "sources"];
 const destinationsPath = ["spec", "destinations"];
-
-/** What is written at `path`; undefined when there is nothing. */
-function at(value: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
-    value,
-  );
-}
-
-function textAt(value: unknown, path: Path): string | undefined {
-  const found = at(value, path);
-  return typeof found === "string" ? found : undefined;
-}
-
-function listAt(value: unknown, path: Path): unknown[] {
-  const found = at(value, path);
-  return Array.isArray(found) ? found : [];
-}
 
 /** Every name that an earlier document has already. */
 export function checkNames(documents: readonly ConfigDocument[], path: Path): ConfigIssue[] {
@@ -39,79 +22,6 @@ export function checkNames(documents: readonly ConfigDocument[], path: Path): Co
   });
 }
 
-/** An endpoint's address: by itself, against `tls.mode`, and against the protocol of its `destination`. */
-export function checkEndpoint(
-  { value, issue }: ConfigDocument,
-  gateway: ConfigDocument | undefined,
-  settings: EnvironmentSettings,
-): ConfigIssue[] {
-  const path = [...settingsPath, "host"];
-  const host = textAt(value, path);
-  if (host === undefined || host === "") return [];
-  const resolved = resolveHost(host, tlsModeOf(textAt(value, [...settingsPath, "tls", "mode"])));
-  if ("fault" in resolved) return [issue(path, resolved.fault)];
-  const destination = listAt(gateway?.value, destinationsPath).find(
-    (one) => at(one, ["endpointRef"]) === at(value, ["metadata", "name"]),
-  );
-  const isProtocolKnown =
-    at(destination, ["protocol"]) !== undefined ||
-    Object.values(settings.exporters).every(({ protocol }) => protocol !== undefined);
-  const fault = isProtocolKnown ? undefined : httpFault(resolved.port);
-  return fault === undefined ? [] : [issue(path, fault)];
-}
-
-function tlsModeOf(text: string | undefined): TlsMode | undefined {
-  return text === "Enabled" || text === "Disabled" ? text : undefined;
-}
-
-/** The environment's say in where and how to send, where the documents leave it one. */
-export function checkEnvironment(
-  settings: EnvironmentSettings,
-  gateway: ConfigDocument | undefined,
-  endpoints: readonly ConfigDocument[],
-): ConfigIssue[] {
-  const destinations = listAt(gateway?.value, destinationsPath);
-  const asked = {
-    protocol: destinations.length === 0 || destinations.some((one) => at(one, ["protocol"]) === undefined),
-    endpoint: isEndpointAsked(endpoints),
-  };
-  // What both signals share is said once.
-  const messages = new Map<string, string>();
-  for (const exporter of Object.values(settings.exporters)) {
-    const faults = exporterFaults(exporter, asked);
-    if (faults.protocol !== undefined) messages.set(exporter.protocolVariable, faults.protocol);
-    if (faults.endpoint !== undefined) messages.set(exporter.endpointVariable, faults.endpoint);
-  }
-  if (asked.endpoint) {
-    for (const variable of settings.unheeded) messages.set(variable, notSupportedYet("This variable"));
-  }
-  return [...messages].map(([path, message]) => ({ path, message }));
-}
-
-/** What is wrong with those of its settings that some destination asks for. */
-function exporterFaults(
-  { endpoint, endpointTlsMode, protocol }: ExporterSettings,
-  asked: { protocol: boolean; endpoint: boolean },
-): { protocol?: string | undefined; endpoint?: string | undefined } {
-  const faults = {
-    protocol:
-      asked.protocol && protocol !== undefined && protocol !== "grpc" ? notSupportedYet(protocol) : undefined,
-  };
-  if (!asked.endpoint || endpoint === undefined) return faults;
-  const resolved = resolveHost(endpoint, endpointTlsMode);
-  if ("fault" in resolved) return { ...faults, endpoint: resolved.fault };
-  const isProtocolKnown = protocol !== undefined || !asked.protocol;
-  return isProtocolKnown ? faults : { ...faults, endpoint: httpFault(resolved.port) };
-}
-
-/** Whether some destination goes where the environment says. */
-function isEndpointAsked(endpoints: readonly ConfigDocument[]): boolean {
-  return (
-    endpoints.length === 0 ||
-    endpoints.some(({ value }) => at(value, [...settingsPath, "host"]) === undefined)
-  );
-}
-
 /** Names and references within the Gateway document, and who can reach it. */
 export function checkGateway(
   gateway: ConfigDocument | undefined,
@@ -121,17 +31,16 @@ export function checkGateway(
   return [
     ...checkSources(gateway),
     ...checkDestinations(gateway, endpoints),
+    ...checkDestinationSources(gateway),
     ...checkExposure(gateway, settings),
   ];
 }
 
 function checkSources(gateway: ConfigDocument | undefined): ConfigIssue[] {
   if (gateway === undefined) return [];
-  const path = ["spec", "sources"];
+  const path = sourcesPath;
   const sources = listAt(gateway.value, path);
-  const identities = sources.map((source) =>
-    sourceIdentity({ name: textAt(source, ["name"]), adapter: textAt(source, ["adapter"]) }),
-  );
+  const identities = sources.map(identityOf);
   const names = identities.map(({ name }) => name);
   return sources.flatMap((source, index) => {
     if (!isRecord(source)) return [];
@@ -164,13 +73,35 @@ function checkDestinations(
       return [gateway.issue(path, `Wanted each endpoint once, met "${reference}" again`)];
     }
     if (known.includes(reference)) return [];
-    const list = known.length === 0 ? "and there is none" : `and there is ${known.join(", ")}`;
-    const close = suggestion(reference, known);
-    const hint = close === undefined ? "" : `; did you mean ${close}?`;
-    return [
-      gateway.issue(path, `Wanted the name of an OpenTelemetry endpoint, met "${reference}", ${list}${hint}`),
-    ];
+    return [gateway.issue(path, unknownName("the name of an OpenTelemetry endpoint", reference, known))];
   });
+}
+
+/** The sources that a destination limits itself to. */
+function checkDestinationSources(gateway: ConfigDocument | undefined): ConfigIssue[] {
+  if (gateway === undefined) return [];
+  const written = at(gateway.value, sourcesPath);
+  const known =
+    written === undefined
+      ? adapterNames
+      : listAt(gateway.value, sourcesPath).map((source) => identityOf(source).name);
+  return listAt(gateway.value, destinationsPath).flatMap((destination, index) =>
+    listAt(destination, ["sources"]).flatMap((name, position) => {
+      if (typeof name !== "string" || known.some((one) => one === name)) return [];
+      const path = [...destinationsPath, index, "sources", position];
+      return [gateway.issue(path, unknownName("the name of a source", name, known))];
+    }),
+  );
+}
+
+function unknownName(what: string, met: string, known: readonly string[]): string {
+  const list = known.length === 0 ? "and there is none" : `and there is ${known.join(", ")}`;
+  const close = suggestion(met, known);
+  return `Wanted ${what}, met "${met}", ${list}${close === undefined ? "" : `; did you mean ${close}?`}`;
+}
+
+function identityOf(source: unknown): { name: string; adapter: string } {
+  return sourceIdentity({ name: textAt(source, ["name"]), adapter: textAt(source, ["adapter"]) });
 }
 
 /** Beyond loopback everything that is open must be meant to be. */

@@ -21,24 +21,53 @@ export interface SourceConfig {
   lenient: boolean;
   payloadEncoding: "plain" | "base64" | undefined;
   retryStatus: 503 | 429;
+  /** What the value of a counter is: the increment since the last message, or a meter's reading. */
+  counterValues: "increment" | "total";
 }
+
+/** How the gateway identifies itself. A folder is that of a Kubernetes secret; a file is one alone. */
+export type DestinationAuthentication =
+  | { method: "Anonymous" }
+  | { method: "ServiceAccountToken"; audience: string; tokenFile: string }
+  | { method: "X509Certificate"; folder: string }
+  | { method: "X509Certificate"; certificateFile: string; keyFile: string };
 
 export interface DestinationConfig {
   name: string;
   /** Absolute: scheme, host and port. The scheme decides about TLS. */
   url: string;
-  protocol: "grpc";
+  protocol: "grpc" | "http/protobuf";
+  /** For http/protobuf: where each signal goes, absolute, with its path. For grpc: `url`. */
+  signalUrls: Readonly<Record<Signal, string>>;
+  authentication: DestinationAuthentication;
+  /** Authorities to trust in place of the system's: those of a ConfigMap, or of a single file; not both. */
+  trustedCaFolder: string | undefined;
+  trustedCaFile: string | undefined;
   batching: { latencyMs: number; maxMessages: number };
   signals: readonly Signal[];
   compression: "gzip" | "none";
   timeoutMs: number;
   headers: Readonly<Record<string, TextOrSecret>>;
   requestBytesMax: number;
-  temporality: "cumulative";
+  /** Of counters and histograms. */
+  temporality: "cumulative" | "delta";
   windowMs: number;
+  histogramAggregation: "explicit" | "exponential";
   histogramBounds: { default: readonly number[]; byMetricName: Readonly<Record<string, readonly number[]>> };
   seriesMax: number;
+  /** A cumulative series that has not changed for so long is stated no more. */
+  seriesIdleMs: number;
+  /** How often the others are stated again; 0: never. */
+  restateMs: number;
   resourceAttributes: Readonly<Record<string, string>>;
+  /** What it gets, when it is new, of what is stored already: nothing, or all. */
+  startAt: "now" | "oldest";
+  /** Names of the sources whose messages it gets; empty: all. */
+  sources: readonly string[];
+  /** Topic Filters that a message's topic must match one of; empty: any. */
+  topicFilters: readonly string[];
+  /** Older messages become dead letters; undefined: never. */
+  deliverWithinMs: number | undefined;
 }
 
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;

@@ -1,6 +1,6 @@
 /**
- * Defaults of fields for which the environment is asked when the documents are silent. All other defaults stand in
- * the schema itself.
+ * Defaults of fields for which the environment is asked when the documents are silent. Of all other
+ * defaults most stand in the schema itself.
  */
 export const defaults = {
   listenHost: "127.0.0.1",
@@ -8,11 +8,16 @@ export const defaults = {
   storePath: "./data/gateway.db",
   logLevel: "info",
   endpoint: "http://localhost:4317",
+  httpEndpoint: "http://localhost:4318",
   tlsMode: "Enabled",
-  protocol: "grpc",
   compression: "gzip",
+  temporality: "cumulative",
+  histogramAggregation: "explicit",
   timeoutSeconds: 10,
   serviceName: "mqtt-otlp-gateway",
+  secretsPath: "/etc/gateway/secrets",
+  configMapsPath: "/etc/gateway/config",
+  serviceAccountTokenFile: "/var/run/secrets/gateway/token",
 } as const;
 
 /** Latency of the destination that exists without any document. */

@@ -14,6 +14,8 @@ export interface ConfigFile {
 export interface ConfigDocument {
   file: string;
   value: unknown;
+  /** Whether it stands in a document that holds more. */
+  isPart: boolean;
   issue(path: Path, message: string): ConfigIssue;
 }
 
@@ -63,18 +65,23 @@ export function readDocuments(file: ConfigFile): { documents: ConfigDocument[]; 
     }
     if (value === null) continue;
     if (!Array.isArray(value)) {
-      documents.push({ file: file.name, value, issue });
+      documents.push({ file: file.name, value, isPart: false, issue });
       continue;
     }
     for (const [index, element] of value.entries()) {
-      documents.push({
-        file: file.name,
-        value: element,
-        issue: (path, message) => issue([index, ...path], message),
-      });
+      documents.push({ ...within({ file: file.name, issue }, [index], element), isPart: false });
     }
   }
   return { documents, issues };
+}
+
+/** What stands at `prefix` of a document, as a document of its own. */
+export function within(
+  { file, issue }: Pick<ConfigDocument, "file" | "issue">,
+  prefix: Path,
+  value: unknown,
+): ConfigDocument {
+  return { file, value, isPart: true, issue: (path, message) => issue([...prefix, ...path], message) };
 }
 
 /** The parser's message without the piece of the source that it quotes. */

@@ -3,7 +3,7 @@ import type { ConfigIssue } from "../errors.ts";
 import type { Signal } from "../message.ts";
 import type { DestinationConfig, LogLevel } from "./config.ts";
 import { choiceMessage, show } from "./messages.ts";
-import { headerName, headerText, token } from "./schema.ts";
+import { fileContentMet, headerName, headerText, isFileContent, token } from "./schema.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -15,6 +15,12 @@ export interface ExporterSettings {
   compression: DestinationConfig["compression"] | undefined;
   timeoutMs: number | undefined;
   headers: Record<string, string> | undefined;
+  /** Files in PEM: authorities to trust, and the client's own certificate and key, which come together. */
+  trustedCaFile: string | undefined;
+  clientCertificateFile: string | undefined;
+  clientKeyFile: string | undefined;
+  /** Whether the endpoint is this signal's own, taken as it is, or one for all, below which each has its path. */
+  isEndpointOfSignal: boolean;
   /** Which variables said so, for messages. */
   endpointVariable: string;
   protocolVariable: string;
@@ -29,8 +35,8 @@ export interface EnvironmentSettings {
   listenHost: string | undefined;
   listenPort: number | undefined;
   storePath: string | undefined;
-  /** Names of variables that are set and that nothing heeds yet. */
-  unheeded: readonly string[];
+  temporality: DestinationConfig["temporality"] | undefined;
+  histogramAggregation: DestinationConfig["histogramAggregation"] | undefined;
 }
 
 const prefix = "OTEL_EXPORTER_OTLP_";
@@ -40,12 +46,17 @@ const signalPrefixes: Readonly<Record<Signal, string>> = {
 };
 
 /** Variables that there are for both signals, and again for each of them. */
-const exporterVariables = ["ENDPOINT", "INSECURE", "PROTOCOL", "COMPRESSION", "TIMEOUT", "HEADERS"];
-
-/** Variables that would change how TLS is set up, and cannot be heeded. */
-const laterVariables = [prefix, ...Object.values(signalPrefixes)].flatMap((start) =>
-  ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"].map((variable) => start + variable),
-);
+const exporterVariables = [
+  "ENDPOINT",
+  "INSECURE",
+  "PROTOCOL",
+  "COMPRESSION",
+  "TIMEOUT",
+  "HEADERS",
+  "CERTIFICATE",
+  "CLIENT_CERTIFICATE",
+  "CLIENT_KEY",
+];
 
 /** Log levels by the words of OpenTelemetry's SDKs. */
 const logLevels: Record<string, LogLevel> = {
@@ -73,17 +84,18 @@ export function readEnvironment(environment: Environment): {
   };
   const get = (variable: string) => environment[variable]?.trim() || undefined;
 
-  /** The meaning of a word, in any case; `notYet`: words that mean something that is not supported yet. */
-  function word<Meaning>(
-    variable: string,
-    meanings: Record<string, Meaning>,
-    notYet: readonly string[] = [],
-  ) {
+  function file(variable: string): string | undefined {
+    const path = get(variable);
+    return path !== undefined && isFileContent(path) ? fail(variable, fileContentMet) : path;
+  }
+
+  /** The meaning of a word, in any case. */
+  function word<Meaning>(variable: string, meanings: Record<string, Meaning>) {
     const value = get(variable);
     if (value === undefined) return undefined;
     const key = value.toLowerCase();
     if (Object.hasOwn(meanings, key)) return meanings[key];
-    return fail(variable, choiceMessage(Object.keys(meanings), key, show(value, []), notYet));
+    return fail(variable, choiceMessage(Object.keys(meanings), key, show(value, [])));
   }
 
   function integer(variable: string, minimum: number, maximum: number) {
@@ -136,6 +148,16 @@ export function readEnvironment(environment: Environment): {
       get(signalPrefix + variable) === undefined ? prefix + variable : signalPrefix + variable;
     const endpoint = get(named("ENDPOINT"));
     const insecure = word(named("INSECURE"), { true: true, false: false });
+    const clientCertificateFile = file(named("CLIENT_CERTIFICATE"));
+    const clientKeyFile = file(named("CLIENT_KEY"));
+    const hasCertificate = get(named("CLIENT_CERTIFICATE")) !== undefined;
+    const hasKey = get(named("CLIENT_KEY")) !== undefined;
+    if (hasCertificate !== hasKey) {
+      const [met, missing] = hasCertificate
+        ? ["CLIENT_CERTIFICATE", "CLIENT_KEY"]
+        : ["CLIENT_KEY", "CLIENT_CERTIFICATE"];
+      fail(named(met), `Wanted ${prefix}${missing} beside it, met none`);
+    }
     return {
       endpoint,
       endpointTlsMode:
@@ -148,15 +170,14 @@ export function readEnvironment(environment: Environment): {
       compression: word(named("COMPRESSION"), { gzip: "gzip", none: "none" } as const),
       timeoutMs: integer(named("TIMEOUT"), 1, 3_600_000),
       headers: headers(named("HEADERS")),
+      trustedCaFile: file(named("CERTIFICATE")),
+      clientCertificateFile,
+      clientKeyFile,
+      isEndpointOfSignal: endpoint !== undefined && named("ENDPOINT").startsWith(signalPrefix),
       endpointVariable: named("ENDPOINT"),
       protocolVariable: named("PROTOCOL"),
     };
   }
-
-  word(`${prefix}METRICS_TEMPORALITY_PREFERENCE`, { cumulative: true }, ["delta", "lowmemory"]);
-  word(`${prefix}METRICS_DEFAULT_HISTOGRAM_AGGREGATION`, { explicit_bucket_histogram: true }, [
-    "base2_exponential_bucket_histogram",
-  ]);
 
   const metrics = exporter(signalPrefixes.metrics);
   const areSignalsAlike = Object.values(signalPrefixes).every((start) =>
@@ -173,7 +194,16 @@ export function readEnvironment(environment: Environment): {
     listenHost: get("GATEWAY_HOST"),
     listenPort: integer("PORT", 0, 65_535),
     storePath: get("GATEWAY_STORE_PATH"),
-    unheeded: laterVariables.filter((variable) => get(variable) !== undefined),
+    // Every instrument of a message is synchronous, for which `lowmemory` means delta.
+    temporality: word(`${signalPrefixes.metrics}TEMPORALITY_PREFERENCE`, {
+      cumulative: "cumulative",
+      delta: "delta",
+      lowmemory: "delta",
+    } as const),
+    histogramAggregation: word(`${signalPrefixes.metrics}DEFAULT_HISTOGRAM_AGGREGATION`, {
+      explicit_bucket_histogram: "explicit",
+      base2_exponential_bucket_histogram: "exponential",
+    } as const),
   };
   return { settings, issues };
 }

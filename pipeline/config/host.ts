@@ -1,50 +1,74 @@
+import type { DestinationConfig } from "./config.ts";
 import { grpcPort, httpPort } from "./defaults.ts";
+import { placeholderIn } from "./placeholders.ts";
 
 export type TlsMode = "Enabled" | "Disabled";
+export type Protocol = DestinationConfig["protocol"];
 
-export type ResolvedHost = { url: string; port: number } | { fault: string };
-
-/**
- * Scheme, host and port of a receiver, from `host:port` or a URL.
- *
- * Shape:  a scheme decides about TLS; without one `tlsMode` does, by default Enabled. A missing port is 4317.
- * Errors: a fault is a sentence without any credential that stood in `host`.
- */
-export function resolveHost(host: string, tlsMode: TlsMode | undefined): ResolvedHost {
-  if (host.includes("@")) return { fault: "Wanted a host without user name and password, met one with them" };
-  if (/[?#]/.test(host)) return { fault: "Wanted a host without query and fragment, met one with them" };
-  const placeholder = /<[^<>]*>/.exec(host)?.[0];
-  if (placeholder !== undefined)
-    return { fault: `Wanted a host, met the placeholder ${placeholder}; put the receiver's address there` };
-
-  const [, scheme, rest = ""] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(host) ?? [];
-  const secure = scheme === undefined ? tlsMode !== "Disabled" : scheme.toLowerCase() === "https";
-  if (scheme !== undefined && !/^https?$/i.test(scheme))
-    return { fault: `Wanted scheme http or https, met ${scheme}` };
-  if (scheme !== undefined && tlsMode !== undefined && secure !== (tlsMode === "Enabled")) {
-    return { fault: `Wanted a scheme and a tls.mode that agree, met ${scheme}:// with tls.mode ${tlsMode}` };
-  }
-
-  const [, authority = "", path = ""] = /^([^/]*)(.*)$/s.exec(rest) ?? [];
-  if (path !== "" && path !== "/")
-    return {
-      fault: `Wanted a host without a path, met ${JSON.stringify(path)}; http/protobuf is not supported yet`,
-    };
-  const parts = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i.exec(authority);
-  const hostname = parts?.[1] === undefined ? undefined : canonicalHostname(parts[1]);
-  const port = parts?.[2] === undefined ? grpcPort : Number(parts[2]);
-  if (hostname === undefined || port < 1 || port > 65_535) {
-    return {
-      fault: `Wanted a host such as collector:${grpcPort} or https://collector:${grpcPort}, met ${JSON.stringify(host)}`,
-    };
-  }
-  return { url: `${secure ? "https" : "http"}://${hostname}:${port}`, port };
+export interface AddressOptions {
+  /** Decides when the address has no scheme. Undefined: TLS. */
+  tlsMode: TlsMode | undefined;
+  /** Undefined: port 4318 or a path mean `http/protobuf`, everything else `grpc`. */
+  protocol: Protocol | undefined;
+  /** Whether a scheme is right that contradicts `tlsMode`. */
+  doesSchemeDecide: boolean;
+  /** Where OTLP/HTTP goes that names no port: to its own (4318), or to that of the scheme (80, 443). */
+  portDefault: "otlp" | "scheme";
 }
 
-/** Why an address that does not name its protocol cannot be used; undefined when it can. */
-export function httpFault(port: number): string | undefined {
-  if (port !== httpPort) return undefined;
-  return `Port ${httpPort} means http/protobuf, which is not supported yet; wanted port ${grpcPort}, or protocol: grpc`;
+export interface Address {
+  protocol: Protocol;
+  /** Scheme, host and port. */
+  origin: string;
+  /** As written; "" when there is none. */
+  path: string;
+  isContradicted: boolean;
+}
+
+export interface AddressFault {
+  /** A sentence without any credential that stood in the address. */
+  fault: string;
+  isContradiction?: true;
+}
+
+/** Where a receiver is and how to speak to it, from `host:port` or a URL. A scheme decides about TLS. */
+export function resolveAddress(text: string, options: AddressOptions): Address | AddressFault {
+  const { tlsMode } = options;
+  if (text.includes("@")) return { fault: "Wanted a host without user name and password, met one with them" };
+  const placeholder = placeholderIn(text);
+  if (placeholder !== undefined)
+    return { fault: `Wanted the receiver's address, met the placeholder ${placeholder}` };
+  if (/[?#]/.test(text)) return { fault: "Wanted a host without query and fragment, met one with them" };
+
+  const [, scheme, rest = ""] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(text) ?? [];
+  if (scheme !== undefined && !/^https?$/i.test(scheme))
+    return { fault: `Wanted scheme http or https, met ${scheme}` };
+  const isSecure = scheme === undefined ? tlsMode !== "Disabled" : scheme.toLowerCase() === "https";
+  const isContradicted = tlsMode !== undefined && isSecure !== (tlsMode === "Enabled");
+  if (isContradicted && !options.doesSchemeDecide) {
+    const fault = `Wanted a scheme and a tls.mode that agree, met ${scheme}:// with tls.mode ${tlsMode}`;
+    return { fault, isContradiction: true };
+  }
+
+  const [, authority = "", slashed = ""] = /^([^/]*)(.*)$/s.exec(rest) ?? [];
+  const parts = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i.exec(authority);
+  const hostname = parts?.[1] === undefined ? undefined : canonicalHostname(parts[1]);
+  const writtenPort = parts?.[2] === undefined ? undefined : Number(parts[2]);
+  if (hostname === undefined || writtenPort === 0 || (writtenPort ?? 0) > 65_535 || /\s/.test(slashed)) {
+    const examples = `collector:${grpcPort} or https://collector:${grpcPort}`;
+    return { fault: `Wanted a host such as ${examples}, met ${JSON.stringify(text)}` };
+  }
+  const path = slashed === "/" ? "" : slashed;
+  const protocol = options.protocol ?? (writtenPort === httpPort || path !== "" ? "http/protobuf" : "grpc");
+  if (protocol === "grpc" && path !== "") {
+    return { fault: `Wanted a host without a path for protocol grpc, met ${JSON.stringify(path)}` };
+  }
+  const schemePort = isSecure ? 443 : 80;
+  const otlpPort = protocol === "grpc" ? grpcPort : httpPort;
+  const isSchemePort = protocol !== "grpc" && options.portDefault === "scheme";
+  const port = writtenPort ?? (isSchemePort ? schemePort : otlpPort);
+  const origin = `${isSecure ? "https" : "http"}://${hostname}:${port}`;
+  return { protocol, origin, path, isContradicted };
 }
 
 function canonicalHostname(hostname: string): string | undefined {

@@ -1,26 +1,17 @@
 import type * as z from "zod";
 import { ConfigError, type ConfigIssue } from "../errors.ts";
-import { checkEndpoint, checkEnvironment, checkGateway, checkNames } from "./checks.ts";
+import { checkConnections } from "./check-connections.ts";
+import { checkGateway, checkNames } from "./checks.ts";
 import type { GatewayConfig } from "./config.ts";
 import { type ConfigDocument, type ConfigFile, readDocuments } from "./documents.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
-import { dataflowEndpoint, laterEndpointTypes } from "./kinds/dataflow-endpoint.ts";
+import { dataflowEndpoint } from "./kinds/dataflow-endpoint.ts";
 import { gateway } from "./kinds/gateway.ts";
-import { choiceMessage, isRecord, messageOf, notSupportedYet, show } from "./messages.ts";
+import { messageOf } from "./messages.ts";
+import { checkPlaceholders } from "./placeholders.ts";
 import { type Checked, resolve } from "./resolve.ts";
-
-/** Kinds of Azure IoT Operations, and of ours, that a document may be of one day. */
-const laterKinds = [
-  "Broker",
-  "BrokerAuthentication",
-  "BrokerAuthorization",
-  "BrokerListener",
-  "Dataflow",
-  "DataflowGraph",
-  "DataflowProfile",
-  "Mapping",
-  "RegistryEndpoint",
-];
+import { type Sorted, sortDocument } from "./sort.ts";
+import { checkUnwired } from "./unwired.ts";
 
 export interface LoadConfigInput {
   /** Any number of files, each with any number of YAML or JSON documents. */
@@ -35,31 +26,48 @@ export interface LoadConfigInput {
  *
  * Errors: ConfigError with every fault of all files and of the environment.
  */
-export function loadConfig({ files, environment, resolvePath }: LoadConfigInput): GatewayConfig {
+export function loadConfig(input: LoadConfigInput): GatewayConfig {
+  const { config, gateway } = readConfig(input);
+  const issues = checkUnwired(config, gateway);
+  if (issues.length > 0) throw new ConfigError(inReadingOrder(issues, input.files));
+  return config;
+}
+
+/** What loadConfig() does, for settings too that no part of the gateway heeds yet. */
+export function readConfig({ files, environment, resolvePath }: LoadConfigInput): {
+  config: GatewayConfig;
+  gateway: ConfigDocument | undefined;
+} {
   const { settings, issues } = readEnvironment(environment);
-  const gateways: ConfigDocument[] = [];
-  const endpoints: ConfigDocument[] = [];
+  const sorted: Sorted = { gateways: [], endpoints: [], issues: [] };
   for (const file of files) {
     const read = readDocuments(file);
     issues.push(...read.issues);
-    for (const document of read.documents) {
-      const fault = sortByKind(document, gateways, endpoints);
-      if (fault !== undefined) issues.push(fault);
-    }
+    for (const document of read.documents) sortDocument(document, sorted);
   }
+  const { gateways, endpoints } = sorted;
   for (const second of gateways.splice(1)) {
     issues.push(second.issue(["kind"], "Wanted one Gateway document, met another one"));
   }
 
-  const checkedEndpoints = endpoints.flatMap((document) => check(document, dataflowEndpoint, issues));
-  const [checkedGateway] = gateways.flatMap((document) => check(document, gateway, issues));
+  // Where a value was never filled in, what else is wrong with it does not matter.
+  const missing = [...sorted.issues, ...endpoints.flatMap(checkPlaceholders)];
+  const found: ConfigIssue[] = [];
+  const checkedEndpoints = endpoints.flatMap((document) => check(document, dataflowEndpoint, found));
+  const [checkedGateway] = gateways.flatMap((document) => check(document, gateway, found));
   // These look at what is written, so that a fault elsewhere in the document does not hide theirs.
-  issues.push(...checkNames(endpoints, ["metadata", "name"]));
-  for (const document of endpoints) issues.push(...checkEndpoint(document, gateways[0], settings));
-  issues.push(...checkGateway(gateways[0], endpoints, settings));
-  issues.push(...checkEnvironment(settings, gateways[0], endpoints));
+  found.push(...checkNames(endpoints, ["metadata", "name"]));
+  found.push(...checkGateway(gateways[0], endpoints, settings));
+  found.push(...checkConnections(endpoints, gateways[0], settings));
+  const places = new Set(missing.map(placeOf));
+  issues.push(...missing, ...found.filter((issue) => !places.has(placeOf(issue))));
   if (issues.length > 0) throw new ConfigError(inReadingOrder(issues, files));
-  return resolve({ gateway: checkedGateway, endpoints: checkedEndpoints, settings, resolvePath });
+  const config = resolve({ gateway: checkedGateway, endpoints: checkedEndpoints, settings, resolvePath });
+  return { config, gateway: gateways[0] };
+}
+
+function placeOf({ file, line, path }: ConfigIssue): string {
+  return JSON.stringify([file, line, path]);
 }
 
 /** By file and line, the environment first. */
@@ -67,59 +75,6 @@ function inReadingOrder(issues: readonly ConfigIssue[], files: readonly ConfigFi
   const names = files.map(({ name }) => name);
   const position = ({ file }: ConfigIssue) => (file === undefined ? -1 : names.indexOf(file));
   return issues.toSorted((a, b) => position(a) - position(b) || (a.line ?? 0) - (b.line ?? 0));
-}
-
-function sortByKind(
-  document: ConfigDocument,
-  gateways: ConfigDocument[],
-  endpoints: ConfigDocument[],
-): ConfigIssue | undefined {
-  const { value } = document;
-  if (!isRecord(value))
-    return document.issue([], `Wanted a document with a kind, met ${show(value, ["token"])}`);
-  if (value.kind === undefined && isRecord(value.properties)) {
-    return sortByKind(fromResourceManager(document, value), gateways, endpoints);
-  }
-  const { kind } = value;
-  if (kind === "Gateway") {
-    gateways.push(document);
-    return undefined;
-  }
-  if (kind !== "DataflowEndpoint") {
-    return document.issue(
-      ["kind"],
-      choiceMessage(["Gateway", "DataflowEndpoint"], kind, show(kind, []), laterKinds),
-    );
-  }
-  const type = isRecord(value.spec) ? value.spec.endpointType : undefined;
-  if (laterEndpointTypes.includes(String(type))) {
-    return document.issue(["spec", "endpointType"], notSupportedYet(String(type)));
-  }
-  endpoints.push(document);
-  return undefined;
-}
-
-/** An endpoint as Azure Resource Manager writes it: `properties` is the spec, and a name may hold its parents'. */
-function fromResourceManager(document: ConfigDocument, value: Record<string, unknown>): ConfigDocument {
-  const { properties, apiVersion: _, name: fullName, ...rest } = value;
-  const name = typeof fullName === "string" ? fullName.split("/").at(-1) : fullName;
-  return {
-    file: document.file,
-    value: {
-      ...rest,
-      apiVersion: "connectivity.iotoperations.azure.com/v1",
-      kind: "DataflowEndpoint",
-      metadata: { name },
-      spec: properties,
-    },
-    issue([first, ...path], message) {
-      if (first === "spec") return document.issue(["properties", ...path], message);
-      return document.issue(
-        first === "metadata" ? path : first === undefined ? [] : [first, ...path],
-        message,
-      );
-    },
-  };
 }
 
 function check<Schema extends z.ZodType>(

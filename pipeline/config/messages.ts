@@ -2,8 +2,8 @@ import * as z from "zod";
 import type { Path } from "./documents.ts";
 import { suggestion } from "./suggestion.ts";
 
-/** Fields of a section, or values of a choice, that exist elsewhere but are not supported yet. */
-export const later = z.registry<{ names: readonly string[] }>();
+/** Fields of a section, or values of a choice, that exist elsewhere but not here; the default is not yet. */
+export const later = z.registry<{ names: readonly string[]; explain?: (name: string) => string }>();
 
 /** "emqx is not supported yet", for what a reader of other documentation may expect. */
 export function notSupportedYet(name: string): string {
@@ -36,11 +36,8 @@ export function messageOf(issue: z.core.$ZodRawIssue): string {
       return choiceMessage(issue.values.map(String), issue.input, met, laterNames(issue.inst));
     case "invalid_union":
       return discriminatorMessage(issue);
-    case "unrecognized_keys": {
-      const known = fieldsOf(issue.inst);
-      const notYet = laterNames(issue.inst);
-      return issue.keys.map((key) => unknownField(key, known, notYet)).join("\n");
-    }
+    case "unrecognized_keys":
+      return issue.keys.map((key) => unknownField(key, issue.inst)).join("\n");
     case "invalid_key":
       return issue.issues[0]?.message ?? "Wanted another key";
     default:
@@ -84,9 +81,12 @@ function discriminatorMessage(issue: z.core.$ZodRawIssue<z.core.$ZodIssueInvalid
   return choiceMessage(options.map(String), value, show(value, issue.path ?? []));
 }
 
-function unknownField(key: string, known: readonly string[], notYet: readonly string[]): string {
-  if (notYet.includes(key)) return notSupportedYet(key);
-  const close = suggestion(key, [...known, ...notYet]);
+function unknownField(key: string, section: unknown): string {
+  const known = fieldsOf(section);
+  const { names = [], explain = notSupportedYet } =
+    section instanceof z.ZodType ? (later.get(section) ?? {}) : {};
+  if (names.includes(key)) return explain(key);
+  const close = suggestion(key, [...known, ...names]);
   if (close !== undefined) return `Unknown field; did you mean ${close}?`;
   return known.length === 0
     ? "Unknown field, wanted none"
@@ -108,7 +108,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 const shownCharactersMax = 80;
 
 /** Sections in which a stray text may be a credential. */
-const secretive = new Set(["administration", "authentication", "headers", "token"]);
+const secretive = new Set(["administration", "authentication", "certificates", "headers", "token"]);
 
 /** A value for an error message, without what may be a credential. */
 export function show(value: unknown, path: Path): string {

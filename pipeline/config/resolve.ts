@@ -1,12 +1,14 @@
 /** Checked documents and settings of the environment, completed to plain values. */
 import { adapterNames, sourceIdentity } from "./adapters.ts";
-import type { DestinationConfig, GatewayConfig, SourceConfig } from "./config.ts";
-import { defaults, histogramBoundsDefault, undocumentedLatencySeconds } from "./defaults.ts";
+import type { GatewayConfig, SourceConfig } from "./config.ts";
+import { defaults, undocumentedLatencySeconds } from "./defaults.ts";
 import type { ConfigDocument } from "./documents.ts";
 import type { EnvironmentSettings, ExporterSettings } from "./environment.ts";
-import { isLoopback, resolveHost } from "./host.ts";
-import { type DataflowEndpoint, openTelemetrySettings } from "./kinds/dataflow-endpoint.ts";
-import { type Destination, destination, type Gateway, gateway, type Source } from "./kinds/gateway.ts";
+import { type Connection, type DataflowEndpoint, openTelemetrySettings } from "./kinds/dataflow-endpoint.ts";
+import { type Destination, destination } from "./kinds/destination.ts";
+import { type Gateway, gateway } from "./kinds/gateway.ts";
+import type { Source } from "./kinds/source.ts";
+import { milliseconds, type ResolvedDestination, resolveDestination } from "./resolve-destination.ts";
 
 /** A document that its schema accepts. */
 export interface Checked<Value> {
@@ -20,8 +22,6 @@ export interface ResolveInput {
   settings: EnvironmentSettings;
   resolvePath(file: string | undefined, path: string): string;
 }
-
-type Connection = DataflowEndpoint["spec"]["openTelemetrySettings"];
 
 const undocumentedGateway = () => gateway.parse({ apiVersion: "mqtt-otlp-gateway/v1", kind: "Gateway" });
 
@@ -37,7 +37,7 @@ export function resolve(input: ResolveInput): GatewayConfig {
     if (spec.store.path !== undefined) return input.resolvePath(file, spec.store.path);
     return input.resolvePath(undefined, defaults.storePath);
   };
-  const destinations = resolveDestinations(input, spec.destinations, locate);
+  const resolved = resolveDestinations(input, spec);
 
   const config: GatewayConfig = {
     name: metadata.name,
@@ -58,18 +58,16 @@ export function resolve(input: ResolveInput): GatewayConfig {
     log: { level: spec.log.level ?? settings.logLevel ?? defaults.logLevel },
     administration: spec.administration && { token: locate(spec.administration.token) },
     sources: spec.sources?.map((source) => resolveSource(source, locate)) ?? adapterNames.map(openSource),
-    destinations,
+    destinations: resolved.map(({ config }) => config),
     warnings: [],
   };
-  return { ...config, warnings: warningsOf(config, input) };
+  const warnings = [...warningsOf(config, input), ...resolved.flatMap((one) => one.warnings)];
+  // A destination whose signals differ in their settings is there twice.
+  return { ...config, warnings: [...new Set(warnings)] };
 }
 
 function isFileReference<Value>(value: Value): value is Value & { file: string } {
   return typeof value === "object" && value !== null && "file" in value && typeof value.file === "string";
-}
-
-function milliseconds(seconds: number): number {
-  return Math.round(seconds * 1000);
 }
 
 /** What there is when no document names sources. Only loopback gets this far. */
@@ -82,6 +80,7 @@ function openSource(adapter: SourceConfig["adapter"]): SourceConfig {
     lenient: false,
     payloadEncoding: undefined,
     retryStatus: 503,
+    counterValues: "increment",
   };
 }
 
@@ -97,19 +96,26 @@ function resolveSource(source: Source, locate: <Value>(value: Value) => Value): 
     lenient: source.lenient,
     payloadEncoding: source.payloadEncoding,
     retryStatus: source.retryStatus,
+    counterValues: source.counterValues,
   };
 }
 
 function resolveDestinations(
-  { endpoints, settings }: ResolveInput,
-  written: readonly Destination[] | undefined,
-  locate: <Value>(value: Value) => Value,
-): DestinationConfig[] {
+  { gateway, endpoints, settings, resolvePath }: ResolveInput,
+  mounts: Gateway["spec"],
+): ResolvedDestination[] {
   const resolveSignals = (one: Destination, connection: Connection) =>
-    signalGroups(one, settings).map(([signals, exporter]) => {
-      const { resourceAttributes } = settings;
-      return resolveDestination({ ...one, signals }, connection, { ...exporter, resourceAttributes }, locate);
-    });
+    signalGroups(one, settings).map(([signals, exporter]) =>
+      resolveDestination({
+        written: { ...one, signals },
+        connection,
+        exporter,
+        settings,
+        mounts,
+        locate: (path) => resolvePath(gateway?.document.file, path),
+        locateOfEnvironment: (path) => resolvePath(undefined, path),
+      }),
+    );
   if (endpoints.length === 0) {
     const batching = { latencySeconds: undocumentedLatencySeconds };
     return resolveSignals(
@@ -118,7 +124,8 @@ function resolveDestinations(
     );
   }
   const list =
-    written ?? endpoints.map(({ value }) => destination.parse({ endpointRef: value.metadata.name }));
+    mounts.destinations ??
+    endpoints.map(({ value }) => destination.parse({ endpointRef: value.metadata.name }));
   return list.flatMap((one) => {
     const endpoint = endpoints.find(({ value }) => value.metadata.name === one.endpointRef);
     return endpoint === undefined ? [] : resolveSignals(one, endpoint.value.spec.openTelemetrySettings);
@@ -134,70 +141,25 @@ function signalGroups(
   return signals.map((signal) => [[signal], exporters[signal]]);
 }
 
-function resolveDestination(
-  written: Destination,
-  connection: Connection,
-  environment: ExporterSettings & Pick<EnvironmentSettings, "resourceAttributes">,
-  locate: <Value>(value: Value) => Value,
-): DestinationConfig {
-  const { batching } = connection;
-  const { default: bounds = histogramBoundsDefault, ...byMetricName } = written.histogramBounds;
-  const headers = Object.entries(written.headers ?? environment.headers ?? {});
-  return {
-    name: written.endpointRef,
-    url: urlOf(connection, environment),
-    protocol: "grpc",
-    batching: { latencyMs: milliseconds(batching.latencySeconds), maxMessages: batching.maxMessages },
-    signals: written.signals,
-    compression: written.compression ?? environment.compression ?? defaults.compression,
-    timeoutMs:
-      written.timeoutSeconds === undefined
-        ? (environment.timeoutMs ?? milliseconds(defaults.timeoutSeconds))
-        : milliseconds(written.timeoutSeconds),
-    headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), locate(value)])),
-    requestBytesMax: written.requestBytesMax,
-    temporality: written.temporality,
-    windowMs: milliseconds(written.windowSeconds ?? Math.max(1, batching.latencySeconds)),
-    histogramBounds: { default: bounds, byMetricName },
-    seriesMax: written.seriesMax,
-    resourceAttributes: {
-      "service.name": defaults.serviceName,
-      ...environment.resourceAttributes,
-      ...written.resourceAttributes,
-    },
-  };
-}
-
-/** Of an address that was found right before. */
-function urlOf({ host, tls }: Connection, { endpoint, endpointTlsMode }: ExporterSettings): string {
-  const resolved =
-    host !== undefined
-      ? resolveHost(host, tls.mode)
-      : endpoint !== undefined
-        ? resolveHost(endpoint, endpointTlsMode)
-        : resolveHost(defaults.endpoint, undefined);
-  if ("fault" in resolved) throw new Error(resolved.fault);
-  return resolved.url;
-}
-
+/** What concerns more than one destination. */
 function warningsOf(config: GatewayConfig, { settings, endpoints }: ResolveInput): string[] {
   const warnings: string[] = [];
   const isEndpointKnown = Object.values(settings.exporters).every(({ endpoint }) => endpoint !== undefined);
   for (const { value } of endpoints) {
-    if (value.spec.openTelemetrySettings.host !== undefined || isEndpointKnown) continue;
-    warnings.push(
-      `Endpoint ${value.metadata.name} has no host and OTEL_EXPORTER_OTLP_ENDPOINT is not set; ${defaults.endpoint} is taken`,
-    );
-  }
-  if (config.sources.length === 0) warnings.push("There is no source; nothing can arrive");
-  for (const { name, url, headers } of config.destinations) {
-    const { protocol, hostname } = new URL(url);
-    const names = Object.keys(headers);
-    if (protocol === "http:" && !isLoopback(hostname) && names.length > 0) {
-      warnings.push(`Destination ${name} sends headers (${names.join(", ")}) without TLS`);
+    const { name } = value.metadata;
+    const used = config.destinations.find((one) => one.name === name);
+    if (used === undefined) {
+      warnings.push(`Endpoint ${name} is named by no destination; nothing is sent there`);
+    } else if (value.spec.openTelemetrySettings.host === undefined && !isEndpointKnown) {
+      warnings.push(
+        `Endpoint ${name} has no host and OTEL_EXPORTER_OTLP_ENDPOINT is not set; ${used.url} is taken`,
+      );
     }
   }
-  for (const variable of settings.unheeded) warnings.push(`${variable} is not supported yet, and not heeded`);
-  // A destination whose signals differ in their settings is there twice.
-  return [...new Set(warnings)];
+  if (config.sources.length === 0) warnings.push("There is no source; nothing can arrive");
+  for (const signal of ["metrics", "logs"] as const) {
+    if (config.destinations.some((one) => one.signals.includes(signal))) continue;
+    warnings.push(`No destination takes ${signal}; they are acknowledged, and sent nowhere`);
+  }
+  return warnings;
 }

@@ -2,9 +2,13 @@ import * as z from "zod";
 import { isTopicFilter } from "../source/topic.ts";
 import { later, wanted } from "./messages.ts";
 
-/** A map of fields in which any other field is an error. `notYet`: fields that get a message of their own. */
-export function section<Shape extends z.ZodRawShape>(shape: Shape, notYet: readonly string[] = []) {
-  return z.strictObject(shape).register(later, { names: notYet });
+/** A map of fields in which any other field is an error. `notHere`: fields that get a message of their own. */
+export function section<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  notHere: readonly string[] = [],
+  explain?: (name: string) => string,
+) {
+  return z.strictObject(shape).register(later, { names: notHere, ...(explain && { explain }) });
 }
 
 /** One of `values`. `notYet`: values that get a message of their own. */
@@ -15,7 +19,24 @@ export function choice<const Values extends readonly string[]>(
   return z.enum(values).register(later, { names: notYet });
 }
 
+export const mebibyte = 1024 * 1024;
+
+/** In seconds. */
+export const day = 86_400;
+
 export const text = z.string().min(1);
+
+/** The beginning of a file in PEM, and that of a JSON Web Token. */
+const fileContent = /-----BEGIN |^eyJ[\w-]+\.[\w-]/;
+
+/** Whether a text that should be a path is what stands in such a file, and may be a secret. */
+export function isFileContent(path: string): boolean {
+  return fileContent.test(path);
+}
+
+export const fileContentMet = "Wanted the path of a file, met its content (not shown)";
+
+export const filePath = text.refine((path) => !isFileContent(path), { error: fileContentMet });
 
 /** A name in URLs, metrics and file names alike. */
 export const name = z
@@ -25,6 +46,14 @@ export const name = z
   })
   // Names are keys of objects in /status and in the ledger.
   .refine((text) => !(text in {}), { error: wanted("a name that is no word of the gateway's own") });
+
+/** The name of a Secret or ConfigMap, which is also that of a folder. Source: Kubernetes, "Object Names and IDs". */
+export const objectName = z
+  .string()
+  .max(253, { error: wanted("at most 253 characters") })
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/, {
+    error: wanted("the name of a Kubernetes object, of lower-case letters, digits, '-' and '.'"),
+  });
 
 export const secretReference = z.union([z.strictObject({ file: text }), z.strictObject({ env: text })], {
   error: wanted("{ file: PATH } or { env: NAME }"),

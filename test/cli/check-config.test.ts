@@ -44,7 +44,7 @@ spec:
     - { name: nano, adapter: emqx, authentication: { method: None }, lenient: true, payloadEncoding: base64 }
   destinations:
     - endpointRef: otel-collector
-      signals: [logs]
+      signals: [metrics]
       compression: none
       headers: { x-tenant: { file: ./tenant }, x-plain: hunter2 }
       histogramBounds: { default: [1, 2], cycle_time: [3] }
@@ -73,13 +73,16 @@ Destinations
   otel-collector: https://collector.example:4317
     protocol: grpc, TLS on, authentication Anonymous
     batching: latencySeconds 60, maxMessages 100
-    signals: logs
+    signals: metrics
+    messages: any source; any topic; a new destination starts now; delivered however late
     requests: not compressed, time-out 10 s, at most 4000000 bytes
     headers: x-tenant (file ./tenant), x-plain (plain text)
     sums and histograms: cumulative, window 60 s, at most 100000 series
+    stated again: every 60 s, for 3600 s after a change
     histogram bounds: 1, 2; others for cycle_time
     resource: service.name=mqtt-otlp-gateway, site=north
 Warnings
+  No destination takes logs; they are acknowledged, and sent nowhere
   Secret cannot be read, or is empty: file ./tenant
 `,
     });
@@ -132,7 +135,9 @@ Warnings
     await sink.close();
 
     expect(status).toBe(0);
-    expect(output).toMatch(/\nProbe\n {2}default metrics: reached\n {2}default logs: reached\n$/);
+    expect(output).toMatch(
+      /\nProbe\n {2}default DNS: ok, .*\n {2}default metrics: ok, taken\n {2}default logs: ok, taken\n$/s,
+    );
     expect(sizes).toEqual([0, 0]);
   });
 
@@ -149,7 +154,7 @@ Warnings
     await sink.close();
 
     expect(status).toBe(1);
-    expect(output).toMatch(/\n {2}default metrics: reached\n {2}default logs: .*no logs here.*\n$/);
+    expect(output).toMatch(/\n {2}default metrics: ok, taken\n {2}default logs: failed, .*no logs here.*\n$/);
   });
 
   it("exits with 1 when nobody listens there", async () => {
@@ -158,7 +163,9 @@ Warnings
     const { status, output } = await check("", { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url }, true);
 
     expect(status).toBe(1);
-    expect(output).toMatch(/\n {2}default metrics: The connection was refused/);
+    expect(output).toMatch(
+      /\n {2}default TCP: failed, The connection was refused.*\n {2}default metrics: skipped, TCP failed/s,
+    );
   });
 
   it("asks nobody when the configuration cannot be used", async () => {

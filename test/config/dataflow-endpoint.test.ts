@@ -84,22 +84,22 @@ extendedLocation: { name: x, type: CustomLocation }
   it.each([
     [
       "http://a\ntls: { mode: Enabled }",
-      "Wanted a scheme and a tls.mode that agree, met http:// with tls.mode Enabled",
+      "Wanted a scheme and a tls.mode that agree, met http:// with tls.mode Enabled; write https://a here or mode: Disabled in line 8, or set allowPlaintext: true on this destination in the Gateway document, and the scheme decides",
     ],
     [
       "https://a\ntls: { mode: Disabled }",
-      "Wanted a scheme and a tls.mode that agree, met https:// with tls.mode Disabled",
+      "Wanted a scheme and a tls.mode that agree, met https:// with tls.mode Disabled; write http://a here or mode: Enabled in line 8, or set allowPlaintext: true on this destination in the Gateway document, and the scheme decides",
     ],
     ["grpc://a", "Wanted scheme http or https, met grpc"],
     ["http://user:hunter2@a", "Wanted a host without user name and password, met one with them"],
     ["user:hunter2@a:4317", "Wanted a host without user name and password, met one with them"],
     ["http://a?token=hunter2", "Wanted a host without query and fragment, met one with them"],
     ['"http://a#x"', "Wanted a host without query and fragment, met one with them"],
-    [
-      "http://a/v1/metrics",
-      'Wanted a host without a path, met "/v1/metrics"; http/protobuf is not supported yet',
-    ],
-    ["<HOST>:4317", "Wanted a host, met the placeholder <HOST>; put the receiver's address there"],
+    ["http://a/v1/metrics", 'Wanted a host without the path of a signal, which is added, met "/v1/metrics"'],
+    ["<COLLECTOR_HOST>:4317", "Wanted the receiver's address, met the placeholder <COLLECTOR_HOST>"],
+    ["http://$\u{7b}HOST}:4317", "Wanted the receiver's address, met the placeholder $\u{7b}HOST}"],
+    ['"{{ host }}:4317"', "Wanted the receiver's address, met the placeholder {{ host }}"],
+    ["<COLLECTOR_HOST>?", "Wanted the receiver's address, met the placeholder <COLLECTOR_HOST>"],
     ["http://a:0", 'Wanted a host such as collector:4317 or https://collector:4317, met "http://a:0"'],
     [
       "http://a:65536",
@@ -109,15 +109,30 @@ extendedLocation: { name: x, type: CustomLocation }
     ["http://", 'Wanted a host such as collector:4317 or https://collector:4317, met "http://"'],
     ["a b", 'Wanted a host such as collector:4317 or https://collector:4317, met "a b"'],
     ["::1", 'Wanted a host such as collector:4317 or https://collector:4317, met "::1"'],
-    [
-      "http://a:4318",
-      "Port 4318 means http/protobuf, which is not supported yet; wanted port 4317, or protocol: grpc",
-    ],
     ['""', "Wanted a text that is not empty, met an empty one"],
     ["[a]", "Wanted a text, met a list"],
   ])("rejects host %s", (host, message) => {
     expect(issuesOf(endpoint(`host: ${host}`))).toEqual([
       { file: "gateway.yaml", line: 7, path: hostPath, message },
+    ]);
+  });
+
+  it.each([
+    "dataExplorerSettings",
+    "dataLakeStorageSettings",
+    "fabricOneLakeSettings",
+    "kafkaSettings",
+    "localStorageSettings",
+    "mqttSettings",
+  ])("rejects %s beside those of OpenTelemetry", (block) => {
+    expect(linesOf(`${endpoint("host: a")}  ${block}: {}\n`)).toEqual([
+      `gateway.yaml:8: spec.${block}: Wanted openTelemetrySettings alone for endpoint type OpenTelemetry, met ${block}`,
+    ]);
+  });
+
+  it("rejects a name that was never filled in", () => {
+    expect(linesOf(endpoint("host: a", '"<ENDPOINT_NAME>"'))).toEqual([
+      "gateway.yaml:3: metadata.name: Wanted a name, met the placeholder <ENDPOINT_NAME>",
     ]);
   });
 
@@ -155,24 +170,19 @@ extendedLocation: { name: x, type: CustomLocation }
       'Wanted one of Enabled, Disabled, met "enabled"; did you mean Enabled?',
     ],
     [
-      "tls: { trustedCaCertificateConfigMapRef: ca }",
+      "tls: { trustedCaCertificateConfigMapRef: ../ca }",
       "tls.trustedCaCertificateConfigMapRef",
-      "trustedCaCertificateConfigMapRef is not supported yet",
+      "Wanted the name of a Kubernetes object, of lower-case letters, digits, '-' and '.', met \"../ca\"",
     ],
     [
-      "authentication: { method: X509Certificate }",
-      "authentication.method",
-      "X509Certificate is not supported yet",
-    ],
-    [
-      "authentication: { method: ServiceAccountToken }",
-      "authentication.method",
-      "ServiceAccountToken is not supported yet",
+      "tls: { trustedCaCertificateConfigMapRef: <CA> }",
+      "tls.trustedCaCertificateConfigMapRef",
+      "Wanted the name of a ConfigMap, met the placeholder <CA>",
     ],
     [
       "authentication: { method: anonymous }",
       "authentication.method",
-      'Wanted Anonymous, met "anonymous"; did you mean Anonymous?',
+      'Wanted one of Anonymous, ServiceAccountToken, X509Certificate, met "anonymous"; did you mean Anonymous?',
     ],
     [
       "authentication: { anonymousSettings: { a: 1 } }",
@@ -190,7 +200,9 @@ extendedLocation: { name: x, type: CustomLocation }
     "says that endpoint type %s is not supported yet, and nothing else",
     (type) => {
       const text = endpoint("host: a").replace("OpenTelemetry\n", `${type}\n  mqttSettings: {}\n`);
-      expect(linesOf(text)).toEqual([`gateway.yaml:5: spec.endpointType: ${type} is not supported yet`]);
+      expect(linesOf(text)).toEqual([
+        `gateway.yaml:5: spec.endpointType: Endpoint type ${type} is not supported yet; wanted OpenTelemetry, leave this document out`,
+      ]);
     },
   );
 

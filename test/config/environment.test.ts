@@ -106,7 +106,6 @@ describe("environment", () => {
     ["PORT", "65536", 'Wanted a whole number from 0 to 65535, met "65536"'],
     ["OTEL_EXPORTER_OTLP_TIMEOUT", "0", 'Wanted a whole number from 1 to 3600000, met "0"'],
     ["OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", 'Wanted one of gzip, none, met "zstd"'],
-    ["OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "http/protobuf is not supported yet"],
     ["OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "http/json is not supported yet"],
     [
       "OTEL_EXPORTER_OTLP_PROTOCOL",
@@ -114,26 +113,33 @@ describe("environment", () => {
       'Wanted one of grpc, http/protobuf, http/json, met "grcp"; did you mean grpc?',
     ],
     ["OTEL_EXPORTER_OTLP_INSECURE", "1", 'Wanted one of true, false, met "1"'],
-    ["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta", "delta is not supported yet"],
+    [
+      "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+      "low",
+      'Wanted one of cumulative, delta, lowmemory, met "low"',
+    ],
     [
       "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
-      "base2_exponential_bucket_histogram",
-      "base2_exponential_bucket_histogram is not supported yet",
+      "exponential",
+      'Wanted one of explicit_bucket_histogram, base2_exponential_bucket_histogram, met "exponential"',
     ],
-    ["OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem", "This variable is not supported yet"],
-    ["OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", "/ca.pem", "This variable is not supported yet"],
-    ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf", "http/protobuf is not supported yet"],
+    [
+      "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+      "/c.pem",
+      "Wanted OTEL_EXPORTER_OTLP_CLIENT_KEY beside it, met none",
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY",
+      "/k.pem",
+      "Wanted OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE beside it, met none",
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE",
+      "-----BEGIN CERTIFICATE-----",
+      "Wanted the path of a file, met its content (not shown)",
+    ],
+    ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/json", "http/json is not supported yet"],
     ["OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "0", 'Wanted a whole number from 1 to 3600000, met "0"'],
-    [
-      "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
-      "http://a:4318",
-      "Port 4318 means http/protobuf, which is not supported yet; wanted port 4317, or protocol: grpc",
-    ],
-    [
-      "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-      "http://a/v1/metrics",
-      'Wanted a host without a path, met "/v1/metrics"; http/protobuf is not supported yet',
-    ],
     [
       "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
       "hunter2",
@@ -176,8 +182,8 @@ describe("environment", () => {
     ],
     [
       "OTEL_EXPORTER_OTLP_ENDPOINT",
-      "http://a:4318",
-      "Port 4318 means http/protobuf, which is not supported yet; wanted port 4317, or protocol: grpc",
+      "<COLLECTOR_HOST>:4317",
+      "Wanted the receiver's address, met the placeholder <COLLECTOR_HOST>",
     ],
     [
       "OTEL_LOG_LEVEL",
@@ -244,12 +250,12 @@ describe("environment", () => {
     expect(
       linesOf("", {
         OTEL_EXPORTER_OTLP_TIMEOUT: "0",
-        OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
         OTEL_EXPORTER_OTLP_LOGS_COMPRESSION: "none",
       }),
     ).toEqual([
       'OTEL_EXPORTER_OTLP_TIMEOUT: Wanted a whole number from 1 to 3600000, met "0"',
-      "OTEL_EXPORTER_OTLP_PROTOCOL: http/protobuf is not supported yet",
+      "OTEL_EXPORTER_OTLP_PROTOCOL: http/json is not supported yet",
     ]);
   });
 
@@ -263,11 +269,129 @@ describe("environment", () => {
 
   it("does not stop a gateway whose documents say where and how to send", () => {
     const config = load(written, {
-      OTEL_EXPORTER_OTLP_ENDPOINT: "http://a:4318/v1/metrics",
-      OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
-      OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://b:4318",
-      OTEL_EXPORTER_OTLP_CERTIFICATE: "/ca.pem",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "ftp://<HOST>",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "b:0",
     });
-    expect(config.warnings).toContain("OTEL_EXPORTER_OTLP_CERTIFICATE is not supported yet, and not heeded");
+    expect(config.destinations).toMatchObject([
+      { url: "http://file:1", protocol: "grpc" },
+      { url: "http://file:1", protocol: "grpc" },
+    ]);
+  });
+});
+
+describe("variables of what is not sent", () => {
+  it("are those of another signal", () => {
+    const variables = {
+      OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "ftp://a",
+      OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: "http/json",
+    };
+    const text = (signal: string) =>
+      `${endpoint("{}")}---\n${gateway(`destinations: [{ endpointRef: collector, signals: [${signal}] }]`)}`;
+    expect(linesOf(text("metrics"), variables)).toEqual([]);
+    expect(linesOf(text("logs"), variables)).toEqual([
+      "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: http/json is not supported yet",
+    ]);
+  });
+
+  it("are those of an endpoint that no destination names, whose own faults are shown", () => {
+    const text = `${endpoint("host: ftp://a", "one")}---\n${endpoint("{}", "two")}---\n${endpoint("host: a", "three")}---\n${gateway("destinations: [{ endpointRef: three, protocol: grpc }]")}`;
+    expect(linesOf(text, { OTEL_EXPORTER_OTLP_ENDPOINT: "b:0" })).toEqual([
+      "gateway.yaml:7: spec.openTelemetrySettings.host: Wanted scheme http or https, met ftp",
+    ]);
+  });
+});
+
+describe("certificates of the environment", () => {
+  const files = {
+    OTEL_EXPORTER_OTLP_CERTIFICATE: "ca.pem",
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: "client.pem",
+    OTEL_EXPORTER_OTLP_CLIENT_KEY: "key.pem",
+  };
+  const certificate = {
+    method: "X509Certificate",
+    certificateFile: "cwd:client.pem",
+    keyFile: "cwd:key.pem",
+  };
+
+  it("apply where the document is silent", () => {
+    for (const text of ["", endpoint("host: https://a")]) {
+      expect(load(text, { ...files, OTEL_EXPORTER_OTLP_ENDPOINT: "https://b" })).toMatchObject({
+        destinations: [
+          { authentication: certificate, trustedCaFile: "cwd:ca.pem", trustedCaFolder: undefined },
+        ],
+        warnings: [],
+      });
+    }
+  });
+
+  it("give way to what is written", () => {
+    const text = endpoint(
+      "host: https://a\nauthentication: { method: Anonymous }\ntls: { trustedCaCertificateConfigMapRef: ca }",
+    );
+    expect(load(text, files).destinations).toMatchObject([
+      {
+        authentication: { method: "Anonymous" },
+        trustedCaFile: undefined,
+        trustedCaFolder: "cwd:/etc/gateway/config/ca",
+      },
+    ]);
+  });
+
+  it("can be a signal's own", () => {
+    const config = load(endpoint("host: https://a"), {
+      ...files,
+      OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE: "logs.pem",
+      OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY: "logs-key.pem",
+    });
+    expect(config.destinations).toMatchObject([
+      { signals: ["metrics"], trustedCaFile: "cwd:ca.pem", authentication: certificate },
+      {
+        signals: ["logs"],
+        trustedCaFile: "cwd:logs.pem",
+        authentication: { ...certificate, keyFile: "cwd:logs-key.pem" },
+      },
+    ]);
+  });
+
+  it("have no effect without TLS, which is said", () => {
+    const { destinations, warnings } = load("", files);
+    expect(destinations).toMatchObject([{ authentication: { method: "Anonymous" } }]);
+    expect(warnings).toEqual([
+      "Destination default is reached without TLS; its trusted authorities have no effect",
+      "Destination default is reached without TLS; OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE has no effect",
+    ]);
+  });
+
+  it("leave the authorization to the endpoint's token", () => {
+    const text = endpoint(
+      "host: https://a\nauthentication: { method: ServiceAccountToken, serviceAccountTokenSettings: { audience: b } }",
+    );
+    const { destinations, warnings } = load(text, {
+      OTEL_EXPORTER_OTLP_HEADERS: "Authorization=hunter2,x=y",
+    });
+    expect(destinations[0]?.headers).toEqual({ x: "y" });
+    expect(warnings).toEqual([
+      "Destination collector sends its token instead of the authorization of OTEL_EXPORTER_OTLP_HEADERS",
+    ]);
+  });
+});
+
+describe("metrics of the environment", () => {
+  const temporality = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+  const aggregation = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+
+  it.each([
+    [temporality, "Cumulative", { temporality: "cumulative" }],
+    [temporality, "DELTA", { temporality: "delta" }],
+    [temporality, "LowMemory", { temporality: "delta" }],
+    [aggregation, "explicit_bucket_histogram", { histogramAggregation: "explicit" }],
+    [aggregation, "base2_exponential_bucket_histogram", { histogramAggregation: "exponential" }],
+  ])("%s=%s applies where the document is silent", (name, value, expected) => {
+    expect(load("", { [name]: value }).destinations).toMatchObject([expected]);
+    const text = `${silent}---\n${gateway("destinations: [{ endpointRef: collector, temporality: cumulative, histogramAggregation: explicit }]")}`;
+    expect(load(text, { [name]: value }).destinations).toMatchObject([
+      { temporality: "cumulative", histogramAggregation: "explicit" },
+    ]);
   });
 });

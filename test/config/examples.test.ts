@@ -3,9 +3,15 @@ import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import * as z from "zod";
 import { configSchema, main, withTables } from "../../cli/config-schema.ts";
-import { loadGatewayConfig } from "../../handlers/runtime/config-files.ts";
+import { readConfigFiles } from "../../handlers/runtime/config-files.ts";
+import { readConfig } from "../../pipeline/config/load.ts";
 
 const examples = readdirSync("examples").map((name) => `examples/${name}`);
+
+function loadExample(path: string) {
+  return readConfig({ files: readConfigFiles(path), environment: {}, resolvePath: (_, inner) => inner })
+    .config;
+}
 
 describe("examples", () => {
   it("are there", () => {
@@ -13,17 +19,18 @@ describe("examples", () => {
       expect.arrayContaining([
         "examples/emqx-edge.yaml",
         "examples/minimal.yaml",
+        "examples/secured.yaml",
         "examples/two-destinations.yaml",
       ]),
     );
   });
 
   it.each(examples)("%s can be used, without a warning", (path) => {
-    expect(loadGatewayConfig(path, {}).warnings).toEqual([]);
+    expect(loadExample(path).warnings).toEqual([]);
   });
 
   it("minimal.yaml delivers to the local Collector", () => {
-    expect(loadGatewayConfig("examples/minimal.yaml", {}).destinations).toMatchObject([
+    expect(loadExample("examples/minimal.yaml").destinations).toMatchObject([
       {
         name: "otel-collector",
         url: "http://localhost:4317",
@@ -33,7 +40,7 @@ describe("examples", () => {
   });
 
   it("emqx-edge.yaml takes messages from EMQX alone", () => {
-    const config = loadGatewayConfig("examples/emqx-edge.yaml", {});
+    const config = loadExample("examples/emqx-edge.yaml");
     expect(config.sources).toMatchObject([
       { name: "emqx", adapter: "emqx", authentication: { method: "Bearer" } },
     ]);
@@ -42,8 +49,23 @@ describe("examples", () => {
     ]);
   });
 
+  it("secured.yaml identifies the gateway in three ways", () => {
+    expect(loadExample("examples/secured.yaml").destinations).toMatchObject([
+      {
+        authentication: { method: "X509Certificate", folder: "/etc/gateway/secrets/otel-client" },
+        trustedCaFolder: "/etc/gateway/config/plant-ca",
+      },
+      { authentication: { method: "ServiceAccountToken", audience: "otel-collector" } },
+      {
+        protocol: "http/protobuf",
+        signalUrls: { metrics: "https://otlp.vendor.example:443/ingest/v1/metrics" },
+        headers: { "x-api-key": { file: "./secrets/vendor" } },
+      },
+    ]);
+  });
+
   it("two-destinations.yaml parts the signals", () => {
-    expect(loadGatewayConfig("examples/two-destinations.yaml", {}).destinations).toMatchObject([
+    expect(loadExample("examples/two-destinations.yaml").destinations).toMatchObject([
       { url: "https://metrics.example:4317", signals: ["metrics"] },
       { url: "http://logs.example:4317", signals: ["logs"] },
     ]);
@@ -66,11 +88,11 @@ describe("config.schema.json", () => {
 
 describe("withTables()", () => {
   it("has a row for each field with its bounds and its default", () => {
-    const text = withTables("x\n<!-- fields of DataflowEndpoint -->\nold\n<!-- end -->\ny");
+    const text = withTables("x\n<!-- fields of DataflowEndpoint -->\noutdated\n<!-- end -->\ny");
     expect(text).toContain(
       "| `spec.openTelemetrySettings.batching.latencySeconds` | whole number, 0–65535 | `60` | Longest time that a message waits for its batch; 0: none |",
     );
-    expect(text).not.toContain("old");
+    expect(text).not.toContain("outdated");
     expect(text).toMatch(/^x\n<!-- fields.*<!-- end -->\ny$/s);
   });
 

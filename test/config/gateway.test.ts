@@ -72,6 +72,7 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
         lenient: false,
         payloadEncoding: undefined,
         retryStatus: 503,
+        counterValues: "increment",
       })),
     );
   });
@@ -84,7 +85,8 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
     topicFilters: ["plant/#", "+/state"]
     lenient: true
     payloadEncoding: base64
-    retryStatus: 429`;
+    retryStatus: 429
+    counterValues: total`;
 
     expect(load(gateway(spec)).sources).toEqual([
       {
@@ -95,6 +97,7 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
         lenient: true,
         payloadEncoding: "base64",
         retryStatus: 429,
+        counterValues: "total",
       },
     ]);
   });
@@ -118,6 +121,10 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
       name: "collector",
       url: "http://localhost:4317",
       protocol: "grpc",
+      signalUrls: { metrics: "http://localhost:4317", logs: "http://localhost:4317" },
+      authentication: { method: "Anonymous" },
+      trustedCaFolder: undefined,
+      trustedCaFile: undefined,
       batching: { latencyMs: 60_000, maxMessages: 100_000 },
       signals: ["metrics", "logs"],
       compression: "gzip",
@@ -126,12 +133,19 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
       requestBytesMax: 4_000_000,
       temporality: "cumulative",
       windowMs: 60_000,
+      histogramAggregation: "explicit",
       histogramBounds: {
         default: [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000],
         byMetricName: {},
       },
       seriesMax: 100_000,
+      seriesIdleMs: 3_600_000,
+      restateMs: 60_000,
       resourceAttributes: { "service.name": "mqtt-otlp-gateway" },
+      startAt: "now",
+      sources: [],
+      topicFilters: [],
+      deliverWithinMs: undefined,
     });
   });
 
@@ -142,9 +156,15 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
     timeoutSeconds: 0.25
     headers: { X-Tenant: { file: ./tenant }, plain: text, other: { env: OTHER } }
     requestBytesMax: 1000
-    temporality: cumulative
+    temporality: delta
     windowSeconds: 2.5
-    histogramAggregation: explicit
+    histogramAggregation: exponential
+    seriesIdleSeconds: 0
+    restateSeconds: 0
+    startAt: oldest
+    sources: [raw, mqtt]
+    topicFilters: ["plant/#"]
+    deliverWithinSeconds: 1.5
     histogramBounds: { default: [1, 2], cycle_time: [0.1, 1], none: [] }
     seriesMax: 7
     resourceAttributes: { service.name: plant-7, site: north }`;
@@ -155,7 +175,15 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
       timeoutMs: 250,
       headers: { "x-tenant": { file: "gateway.yaml:./tenant" }, plain: "text", other: { env: "OTHER" } },
       requestBytesMax: 1000,
+      temporality: "delta",
       windowMs: 2500,
+      histogramAggregation: "exponential",
+      seriesIdleMs: 0,
+      restateMs: 0,
+      startAt: "oldest",
+      sources: ["raw", "mqtt"],
+      topicFilters: ["plant/#"],
+      deliverWithinMs: 1500,
       histogramBounds: { default: [1, 2], byMetricName: { cycle_time: [0.1, 1], none: [] } },
       seriesMax: 7,
       resourceAttributes: { "service.name": "plant-7", site: "north" },
@@ -276,6 +304,14 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
       "spec.sources[0].payloadEncoding",
       'Wanted one of plain, base64, met "hex"',
     ],
+    [
+      "sources: [{ counterValues: totals }]",
+      "spec.sources[0].counterValues",
+      'Wanted one of increment, total, met "totals"; did you mean total?',
+    ],
+    ['secretsPath: ""', "spec.secretsPath", "Wanted a text that is not empty, met an empty one"],
+    ["configMapsPath: 1", "spec.configMapsPath", "Wanted a text, met 1"],
+    ["serviceAccountTokenFile: {}", "spec.serviceAccountTokenFile", "Wanted a text, met a map of fields"],
     ["sources: [{ retryStatus: 500 }]", "spec.sources[0].retryStatus", "Wanted one of 503, 429, met 500"],
     ["destinations: []", "spec.destinations", "Wanted at least 1 element, met a list"],
     ["destinations: [{}]", "spec.destinations[0].endpointRef", "Missing, wanted a text"],
@@ -294,6 +330,33 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
     ["requestBytesMax: 255", "requestBytesMax", "Wanted at least 256, met 255"],
     ["windowSeconds: 0.5", "windowSeconds", "Wanted at least 1, met 0.5"],
     ["seriesMax: 0", "seriesMax", "Wanted at least 1, met 0"],
+    ["protocol: http", "protocol", 'Wanted one of grpc, http/protobuf, met "http"'],
+    ["temporality: lowmemory", "temporality", 'Wanted one of cumulative, delta, met "lowmemory"'],
+    [
+      "histogramAggregation: explict",
+      "histogramAggregation",
+      'Wanted one of explicit, exponential, met "explict"; did you mean explicit?',
+    ],
+    ["seriesIdleSeconds: -1", "seriesIdleSeconds", "Wanted at least 0, met -1"],
+    ["seriesIdleSeconds: 2592001", "seriesIdleSeconds", "Wanted at most 2592000, met 2592001"],
+    ["restateSeconds: -1", "restateSeconds", "Wanted at least 0, met -1"],
+    ["restateSeconds: 0.5", "restateSeconds", "Wanted a whole number, met 0.5"],
+    ["restateSeconds: 86401", "restateSeconds", "Wanted at most 86400, met 86401"],
+    ["startAt: then", "startAt", 'Wanted one of now, oldest, met "then"'],
+    ["deliverWithinSeconds: 0", "deliverWithinSeconds", "Wanted at least 1, met 0"],
+    ["deliverWithinSeconds: 31536001", "deliverWithinSeconds", "Wanted at most 31536000, met 31536001"],
+    ["allowPlaintext: yes", "allowPlaintext", 'Wanted true or false, met "yes"'],
+    [
+      "sources: [mqt]",
+      "sources[0]",
+      'Wanted the name of a source, met "mqt", and there is mqtt, raw, emqx; did you mean mqtt?',
+    ],
+    [
+      "topicFilters: [a/#/b]",
+      "topicFilters[0]",
+      'Wanted a Topic Filter such as plant/+/state or plant/#, met "a/#/b"',
+    ],
+    ["certificates: { ca: x }", "certificates.ca", expect.stringMatching(/^Unknown field, wanted one of /)],
     [
       "histogramBounds: { a: [1, 1] }",
       "histogramBounds.a",
@@ -336,9 +399,6 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
     ["acknowledge: delivered", "acknowledge", "delivered"],
     ["acknowledgeTimeoutSeconds: 20", "acknowledgeTimeoutSeconds", "acknowledgeTimeoutSeconds"],
     ["bridges: []", "bridges", "bridges"],
-    ["secretsPath: /x", "secretsPath", "secretsPath"],
-    ["configMapsPath: /x", "configMapsPath", "configMapsPath"],
-    ["serviceAccountTokenFile: /x", "serviceAccountTokenFile", "serviceAccountTokenFile"],
     ["sources: [{ name: a, adapter: vernemq }]", "sources[0].adapter", "vernemq"],
     ["sources: [{ allowedOrigins: [] }]", "sources[0].allowedOrigins", "allowedOrigins"],
     ["sources: [{ name: vernemq }]", "sources[0].name", "Adapter vernemq"],
@@ -355,17 +415,29 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
   });
 
   it.each([
-    ["protocol: http/protobuf", "http/protobuf"],
-    ["temporality: delta", "delta"],
-    ["histogramAggregation: exponential", "exponential"],
+    ["protocol: http/json", "http/json"],
     ["signals: [traces]", "traces"],
-    ["sources: [emqx]", "sources"],
-    ["startAt: now", "startAt"],
   ])("says that a destination's %s is not supported yet", (field, what) => {
     const spec = `destinations: [{ endpointRef: collector, ${field} }]`;
     expect(issuesOf(`${gateway(spec)}---\n${minimal}`).map(({ message }) => message)).toEqual([
       `${what} is not supported yet`,
     ]);
+  });
+
+  it("knows the sources that a destination may name", () => {
+    const text = `${minimal}---\n${gateway("sources: [{ name: a }, { adapter: raw }]\ndestinations: [{ endpointRef: collector, sources: [a, raw, mqtt] }]")}`;
+    expect(linesOf(text)).toEqual([
+      'gateway.yaml:13: spec.destinations[0].sources[2]: Wanted the name of a source, met "mqtt", and there is a, raw',
+    ]);
+  });
+
+  it("warns of an endpoint that no destination names", () => {
+    const text = [
+      endpoint("host: http://a:1", "one"),
+      endpoint("host: b", "two"),
+      gateway("destinations: [{ endpointRef: two }]"),
+    ].join("---\n");
+    expect(load(text).warnings).toEqual(["Endpoint one is named by no destination; nothing is sent there"]);
   });
 
   it("rejects a source's name that another has", () => {

@@ -1,27 +1,22 @@
 /** `kind: DataflowEndpoint` as Azure IoT Operations has it, as far as it sends OTLP. */
 import * as z from "zod";
 import { defaults } from "../defaults.ts";
-import { choice, ignoredFields, ignoredProperties, name, section, text } from "../schema.ts";
+import { choice, ignoredFields, ignoredProperties, name, objectName, section, text } from "../schema.ts";
 
-/** Endpoint types of Azure IoT Operations other than OpenTelemetry. */
-export const laterEndpointTypes = [
-  "DataExplorer",
-  "DataLakeStorage",
-  "FabricOneLake",
-  "Kafka",
-  "LocalStorage",
-  "Mqtt",
-];
-
-const authentication = section(
-  {
-    method: choice(["Anonymous"], ["ServiceAccountToken", "X509Certificate"])
-      .default("Anonymous")
-      .meta({ description: "How the gateway identifies itself to the receiver" }),
-    anonymousSettings: section({}).optional().meta({ description: "Has no fields" }),
-  },
-  ["serviceAccountTokenSettings", "x509CertificateSettings"],
-);
+const authentication = section({
+  method: choice(["Anonymous", "ServiceAccountToken", "X509Certificate"])
+    .optional()
+    .meta({ default: "Anonymous", description: "How the gateway identifies itself to the receiver" }),
+  anonymousSettings: section({}).optional().meta({ description: "Has no fields" }),
+  serviceAccountTokenSettings: section({
+    audience: text.meta({ description: "Audience that the receiver expects the token to have" }),
+  }).optional(),
+  x509CertificateSettings: section({
+    secretRef: objectName.meta({
+      description: "Secret with the client certificate: a folder in `secretsPath`",
+    }),
+  }).optional(),
+});
 
 /** Source: Azure IoT Operations, DataflowEndpoint, `openTelemetrySettings.batching`. */
 const batching = section({
@@ -39,21 +34,22 @@ const batching = section({
     .meta({ description: "Waiting messages that make a batch due; 0: only time does" }),
 });
 
-const tls = section(
-  {
-    mode: choice(["Enabled", "Disabled"]).optional().meta({
-      default: defaults.tlsMode,
-      description: "Decides when `host` has no scheme, and must not contradict one",
-    }),
-  },
-  ["trustedCaCertificateConfigMapRef"],
-);
+const tls = section({
+  mode: choice(["Enabled", "Disabled"]).optional().meta({
+    default: defaults.tlsMode,
+    description: "Decides when `host` has no scheme, and must not contradict one",
+  }),
+  trustedCaCertificateConfigMapRef: objectName.optional().meta({
+    description:
+      "ConfigMap with the authorities to trust in place of the system's: a folder in `configMapsPath`",
+  }),
+});
 
 export const openTelemetrySettings = section({
   host: text.optional().meta({
     default: defaults.endpoint,
     description:
-      "`host:port`, or a URL whose scheme decides about TLS; port 4317 when left out; else `OTEL_EXPORTER_OTLP_ENDPOINT`",
+      "`host:port`, or a URL whose scheme decides about TLS; the port is 4317 when left out, for OTLP/HTTP 4318; else `OTEL_EXPORTER_OTLP_ENDPOINT`",
   }),
   batching: batching.prefault({}),
   authentication: authentication.prefault({}),
@@ -62,7 +58,7 @@ export const openTelemetrySettings = section({
 
 const spec = section(
   {
-    endpointType: choice(["OpenTelemetry"], laterEndpointTypes).meta({
+    endpointType: choice(["OpenTelemetry"]).meta({
       description: "What the endpoint speaks",
     }),
     hostType: z.unknown().optional().meta({ description: "Ignored" }),
@@ -77,6 +73,7 @@ const spec = section(
     "localStorageSettings",
     "mqttSettings",
   ],
+  (name) => `Wanted openTelemetrySettings alone for endpoint type OpenTelemetry, met ${name}`,
 );
 
 export const dataflowEndpoint = section({
@@ -90,4 +87,5 @@ export const dataflowEndpoint = section({
   ...ignoredFields,
 });
 
+export type Connection = z.output<typeof openTelemetrySettings>;
 export type DataflowEndpoint = z.output<typeof dataflowEndpoint>;

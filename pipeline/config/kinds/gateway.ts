@@ -1,23 +1,22 @@
 /** `kind: Gateway`: everything that Azure IoT Operations has no field for. */
 import * as z from "zod";
-import { adapterNames, laterAdapterNames } from "../adapters.ts";
-import { defaults, histogramBoundsDefault } from "../defaults.ts";
+import { defaults } from "../defaults.ts";
 import {
   choice,
-  headerName,
-  headerValue,
+  day,
+  filePath,
   ignoredFields,
   ignoredProperties,
+  mebibyte,
   name,
   secretReference,
   section,
   text,
-  topicFilter,
 } from "../schema.ts";
+import { destination } from "./destination.ts";
+import { source } from "./source.ts";
 
-const mebibyte = 1024 * 1024;
 const bodyBytesMax = 256 * mebibyte;
-const day = 86_400;
 
 const listen = section({
   host: text
@@ -86,116 +85,6 @@ const dedupe = section({
     .meta({ description: "Messages that are remembered at most" }),
 });
 
-const source = section(
-  {
-    name: name
-      .optional()
-      .meta({ description: "Served at `POST /webhooks/<name>`; default: the adapter's name" }),
-    adapter: choice(adapterNames, laterAdapterNames)
-      .optional()
-      .meta({ description: "How the sender speaks; default: the adapter that `name` names, else `mqtt`" }),
-    authentication: z
-      .discriminatedUnion("method", [
-        section({ method: z.literal("None") }),
-        section({ method: z.literal("Bearer"), token: secretReference }),
-      ])
-      .optional()
-      .meta({ description: "Required beyond loopback; `None` says that it is meant" }),
-    topicFilters: z
-      .array(topicFilter)
-      .default([])
-      .meta({ description: "A topic must match one of them; none: any topic" }),
-    lenient: z
-      .boolean()
-      .default(false)
-      .meta({ description: "Accept common deviations from the payload schema" }),
-    payloadEncoding: choice(["plain", "base64"])
-      .optional()
-      .meta({ description: "How the sender wraps the payload, for adapter `emqx`; default: `plain`" }),
-    retryStatus: z
-      .literal([503, 429])
-      .default(503)
-      .meta({ description: "Answer that makes the sender repeat" }),
-  },
-  ["allowedOrigins"],
-);
-
-const bounds = z.array(z.number()).max(1000).refine(isStrictlyIncreasing, {
-  error: "Wanted strictly increasing numbers, met one that is not above its neighbour",
-});
-
-function isStrictlyIncreasing(values: readonly number[]): boolean {
-  return values.every((value, index) => index === 0 || value > (values[index - 1] ?? Number.NaN));
-}
-
-function hasRepeated(texts: readonly string[]): boolean {
-  return new Set(texts).size < texts.length;
-}
-
-export const destination = section(
-  {
-    endpointRef: name.meta({ description: "Name of a DataflowEndpoint of type OpenTelemetry" }),
-    signals: z
-      .array(choice(["metrics", "logs"], ["traces"]))
-      .min(1)
-      .refine((list) => !hasRepeated(list), {
-        error: "Wanted each signal once, met one again",
-      })
-      .default(["metrics", "logs"])
-      .meta({ description: "What is sent there" }),
-    protocol: choice(["grpc"], ["http/protobuf", "http/json"])
-      .optional()
-      .meta({ default: defaults.protocol, description: "Else `OTEL_EXPORTER_OTLP_PROTOCOL`" }),
-    compression: choice(["gzip", "none"])
-      .optional()
-      .meta({ default: defaults.compression, description: "Else `OTEL_EXPORTER_OTLP_COMPRESSION`" }),
-    timeoutSeconds: z.number().min(0.001).max(3600).optional().meta({
-      default: defaults.timeoutSeconds,
-      description: "For one attempt; else `OTEL_EXPORTER_OTLP_TIMEOUT` (milliseconds)",
-    }),
-    headers: z
-      .record(headerName, headerValue)
-      .refine((headers) => !hasRepeated(Object.keys(headers).map((header) => header.toLowerCase())), {
-        error: "Wanted each header once, whatever its case, met one again",
-      })
-      .optional()
-      .meta({ description: "Sent with each request; else `OTEL_EXPORTER_OTLP_HEADERS`" }),
-    requestBytesMax: z
-      .int()
-      .min(256)
-      .max(64 * mebibyte)
-      .default(4_000_000)
-      .meta({ description: "Uncompressed size of one OTLP request" }),
-    temporality: choice(["cumulative"], ["delta"])
-      .default("cumulative")
-      .meta({ description: "Of counters and histograms" }),
-    windowSeconds: z.number().min(1).max(65_535).optional().meta({
-      description:
-        "Message time that one point of a sum or histogram covers; default: `latencySeconds`, at least 1",
-    }),
-    histogramAggregation: choice(["explicit"], ["exponential"])
-      .default("explicit")
-      .meta({ description: "Kind of histogram" }),
-    histogramBounds: z
-      .record(text, bounds)
-      .default({})
-      .meta({
-        description: `By metric name; \`default\` for all others: ${histogramBoundsDefault.join(", ")}`,
-      }),
-    seriesMax: z
-      .int()
-      .min(1)
-      .max(10_000_000)
-      .default(100_000)
-      .meta({ description: "Series of sums and histograms; what comes after shares one" }),
-    resourceAttributes: z
-      .record(text, z.string())
-      .default({})
-      .meta({ description: "Beside those of `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`; they win" }),
-  },
-  ["sources", "topicFilters", "startAt", "serviceAccountTokenFile"],
-);
-
 const seconds = z.number().min(0).max(3600);
 
 const spec = section(
@@ -224,6 +113,15 @@ const spec = section(
       .array(source)
       .optional()
       .meta({ description: "Who sends; left out: every adapter under its own name" }),
+    secretsPath: text
+      .default(defaults.secretsPath)
+      .meta({ description: "Folder of mounted secrets, each a folder by its name" }),
+    configMapsPath: text
+      .default(defaults.configMapsPath)
+      .meta({ description: "Folder of mounted ConfigMaps, each a folder by its name" }),
+    serviceAccountTokenFile: filePath
+      .default(defaults.serviceAccountTokenFile)
+      .meta({ description: "Projected service account token, for destinations that name none" }),
     destinations: z
       .array(destination)
       .min(1)
@@ -231,7 +129,7 @@ const spec = section(
       .meta({ description: "Where to send; left out: every OpenTelemetry endpoint" }),
     ...ignoredProperties,
   },
-  ["acknowledgeTimeoutSeconds", "bridges", "secretsPath", "configMapsPath", "serviceAccountTokenFile"],
+  ["acknowledgeTimeoutSeconds", "bridges"],
 );
 
 export const gateway = section({
@@ -243,5 +141,3 @@ export const gateway = section({
 });
 
 export type Gateway = z.output<typeof gateway>;
-export type Source = z.output<typeof source>;
-export type Destination = z.output<typeof destination>;

@@ -1,0 +1,25 @@
+/** What a document may be in Azure IoT Operations, or of our own one day, and cannot be here. */
+import { notSupportedYet } from "./messages.ts";
+
+const settings = "what a gateway sends where is said in its destinations (sources, topicFilters, signals)";
+
+/** Kinds, with what an operator should know. */
+export const laterKinds: Readonly<Record<string, string>> = {
+  Broker: notSupportedYet("Broker"),
+  BrokerAuthentication: notSupportedYet("BrokerAuthentication"),
+  BrokerAuthorization: notSupportedYet("BrokerAuthorization"),
+  BrokerListener: notSupportedYet("BrokerListener"),
+  Dataflow: `${notSupportedYet("Dataflow")}, and in Azure IoT Operations none leads to OpenTelemetry; ${settings}`,
+  DataflowGraph: `${notSupportedYet("DataflowGraph")}; ${settings}`,
+  DataflowProfile: notSupportedYet("DataflowProfile"),
+  Mapping: notSupportedYet("Mapping"),
+  RegistryEndpoint: notSupportedYet("RegistryEndpoint"),
+};
+
+/** Endpoint types of Azure IoT Operations other than OpenTelemetry, with what an operator should know. */
+export const laterEndpointTypes: Readonly<Record<string, string>> = Object.fromEntries(
+  ["DataExplorer", "DataLakeStorage", "FabricOneLake", "Kafka", "LocalStorage", "Mqtt"].map((type) => [
+    type,
+    `${notSupportedYet(`Endpoint type ${type}`)}; wanted OpenTelemetry, leave this document out`,
+  ]),
+);

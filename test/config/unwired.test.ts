@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { loadConfig } from "../../pipeline/config/load.ts";
+import { ConfigError } from "../../pipeline/errors.ts";
+import { endpoint, fileName, gateway } from "./support.ts";
+
+function linesOf(text: string, environment: Record<string, string> = {}): string[] {
+  try {
+    const files = text === "" ? [] : [{ name: fileName, text }];
+    loadConfig({ files, environment, resolvePath: (_, path) => path });
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split("\n");
+    throw error;
+  }
+}
+
+const ofDestination = (field: string) =>
+  `${gateway(`destinations:\n  - endpointRef: collector\n    ${field}`)}---\n${endpoint("host: a")}`;
+
+describe("loadConfig()", () => {
+  it("takes defaults, and what is heeded", () => {
+    expect(linesOf("")).toEqual([]);
+    for (const field of [
+      "{}",
+      "protocol: http/protobuf",
+      "temporality: delta",
+      "deliverWithinSeconds: 5",
+      "startAt: oldest",
+      "sources: [raw]",
+      "topicFilters: [a]",
+    ]) {
+      expect(linesOf(ofDestination(field === "{}" ? "" : field))).toEqual([]);
+    }
+  });
+
+  it.each(["histogramAggregation: exponential", "seriesIdleSeconds: 1", "restateSeconds: 0"])(
+    "does not take a destination's %s, which nothing heeds yet",
+    (field) => {
+      const [name] = field.split(":");
+      expect(linesOf(ofDestination(field))).toEqual([
+        `gateway.yaml:6: spec.destinations[0].${name}: ${name} is not supported yet`,
+      ]);
+    },
+  );
+
+  it("does not take what the environment asks for", () => {
+    const name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+    expect(linesOf("", { [name]: "base2_exponential_bucket_histogram" })).toEqual([
+      "destination default: histogramAggregation is not supported yet",
+    ]);
+  });
+
+  it("does not take totals of a source", () => {
+    expect(linesOf(gateway("sources: [{ name: a, counterValues: total }]"))).toEqual([
+      "gateway.yaml:4: spec.sources[0].counterValues: total is not supported yet",
+    ]);
+  });
+});

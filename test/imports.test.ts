@@ -26,7 +26,13 @@ const doors: { room: RegExp; ours: string[]; packages: string[] }[] = [
   },
   {
     room: /^pipeline\/store\//,
-    ours: ["pipeline/message.ts", "pipeline/errors.ts", "pipeline/clock.ts", "pipeline/store/"],
+    ours: [
+      "pipeline/message.ts",
+      "pipeline/errors.ts",
+      "pipeline/clock.ts",
+      "pipeline/lane-filter.ts",
+      "pipeline/store/",
+    ],
     packages: ["node:"],
   },
   {
@@ -51,7 +57,7 @@ const doors: { room: RegExp; ours: string[]; packages: string[] }[] = [
       "pipeline/export/",
       "gen/",
     ],
-    packages: ["@bufbuild/protobuf", "@connectrpc/", "node:"],
+    packages: ["@bufbuild/protobuf", "@connectrpc/", "node:", "undici"],
   },
   {
     room: /^pipeline\/config\//,

@@ -6,7 +6,8 @@ import type { Signal } from "../message.ts";
  * - accepted, partial: final, never sent again
  * - retryable: the same request again, later. `answered` is false when no status of the receiver's own came back,
  *   so that it may have been accepted
- * - misconfigured: the receiver wants another credential, path or service; the lane waits
+ * - misconfigured: the receiver wants another credential, path or service; the lane waits. `isCredentialRefused` when
+ *   the receiver said so of the credential
  * - refused: this request will never be accepted; `tooLarge` when its size is the reason
  *
  * Source: OTLP specification, "Failures"; contract, "Outcomes".
@@ -15,7 +16,7 @@ export type ExportOutcome =
   | { kind: "accepted"; warning?: string | undefined }
   | { kind: "partial"; rejectedItems: number; reason: string }
   | { kind: "retryable"; reason: string; answered: boolean; retryDelayMs?: number | undefined }
-  | { kind: "misconfigured"; reason: string }
+  | { kind: "misconfigured"; reason: string; isCredentialRefused?: boolean | undefined }
   | { kind: "refused"; reason: string; tooLarge: boolean };
 
 /** Sends encoded OTLP requests to one destination. Never throws for what a receiver or a network does. */

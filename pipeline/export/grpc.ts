@@ -30,32 +30,35 @@ export interface GrpcExporterOptions {
   /** Metadata of each call. Secrets are read at each call. */
   headers: ConfiguredHeaders;
   userAgent: string;
-  /** Read at each connect. Default: what the machine trusts. */
+  /** Read at each call: another object means another connection. Default: what the machine trusts. */
   tls?: (() => TlsMaterial) | undefined;
 }
 
 /** Exporter for OTLP/gRPC. Connects at the first call, and again when the connection is lost. */
 export function createGrpcExporter(options: GrpcExporterOptions): Exporter {
   const { url, timeoutMs, compression, userAgent } = options;
+  let ofMachine: TlsMaterial | undefined;
   const sessions = createSessions({
     url,
     connectTimeoutMs: Math.min(connectTimeoutMsMax, timeoutMs),
-    tlsOptions: options.tls ?? systemTls,
+    tls: options.tls ?? (() => (ofMachine ??= systemTls())),
   });
   const call = createCaller({ url, timeoutMs, compression, sessions });
 
   async function send(signal: Signal, request: Uint8Array, limit: AbortSignal): Promise<ExportOutcome> {
     const headers = { ...readHeaders(options.headers), "user-agent": userAgent };
     const answer = await call(methods[signal], request, { headers, signal: limit });
-    if (answer.status.code !== okCode) return outcomeOfStatus(answer.status, signal);
-    return await outcomeOfSuccess(answer, signal);
+    // Before a long message is cut: a part of a secret would not be known for one.
+    const clean = (text = "") => redact(text, options.headers);
+    if (answer.status.code === okCode) return await outcomeOfSuccess(answer, signal, clean);
+    return outcomeOfStatus({ ...answer.status, message: clean(answer.status.message) }, signal);
   }
 
   return {
     async export(signal, request, { signal: abort }) {
       const limit = createLimit(timeoutMs, abort);
       try {
-        return redactOutcome(await send(signal, request, limit.signal), options.headers);
+        return await send(signal, request, limit.signal);
       } catch (error) {
         if (error instanceof HeaderError) return { kind: "misconfigured", reason: error.message };
         // A connection that went silent stays silent: the next call gets a new one.
@@ -63,7 +66,8 @@ export function createGrpcExporter(options: GrpcExporterOptions): Exporter {
         if (abort?.aborted) {
           return { kind: "retryable", reason: "The call was given up by the gateway", answered: false };
         }
-        return redactOutcome(outcomeOfFailure(error), options.headers);
+        const outcome = outcomeOfFailure(error);
+        return { ...outcome, reason: redact(outcome.reason, options.headers) };
       } finally {
         limit.end();
       }
@@ -93,21 +97,20 @@ function createLimit(timeoutMs: number, abort: AbortSignal | undefined) {
   };
 }
 
-async function outcomeOfSuccess(answer: Answer, signal: Signal): Promise<ExportOutcome> {
+async function outcomeOfSuccess(
+  answer: Answer,
+  signal: Signal,
+  clean: (text: string | undefined) => string,
+): Promise<ExportOutcome> {
   try {
     if (signal === "metrics") {
       const { partialSuccess } = await readMessage(ExportMetricsServiceResponseSchema, answer);
-      return outcomeOfPartialSuccess(partialSuccess?.rejectedDataPoints, partialSuccess?.errorMessage);
+      return outcomeOfPartialSuccess(partialSuccess?.rejectedDataPoints, clean(partialSuccess?.errorMessage));
     }
     const { partialSuccess } = await readMessage(ExportLogsServiceResponseSchema, answer);
-    return outcomeOfPartialSuccess(partialSuccess?.rejectedLogRecords, partialSuccess?.errorMessage);
+    return outcomeOfPartialSuccess(partialSuccess?.rejectedLogRecords, clean(partialSuccess?.errorMessage));
   } catch {
     // The status says that the request was taken: to send it again would double it.
     return { kind: "accepted", warning: "The receiver reported success with an answer that cannot be read" };
   }
-}
-
-function redactOutcome(outcome: ExportOutcome, headers: ConfiguredHeaders): ExportOutcome {
-  if (outcome.kind !== "accepted") return { ...outcome, reason: redact(outcome.reason, headers) };
-  return outcome.warning === undefined ? outcome : { ...outcome, warning: redact(outcome.warning, headers) };
 }

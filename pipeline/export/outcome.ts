@@ -5,17 +5,15 @@
  *   anything else that went wrong     ─▶ retryable, not answered: the request may have been accepted
  */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { systemClock } from "../clock.ts";
 import type { Signal } from "../message.ts";
 import type { ExportOutcome } from "./exporter.ts";
+import { readable } from "./readable.ts";
 import type { ReceivedStatus } from "./received-status.ts";
+import { retryAfterMs } from "./retry-after.ts";
 import { describeTransportFailure } from "./transport-failure.ts";
 
 /** A receiver's delay beyond this is not waited for. */
 export const retryDelayMsMax = 300_000;
-
-/** Characters of a receiver's message that are shown. */
-const messageCharactersMax = 500;
 
 /** Source: OTLP specification, "Failures" of OTLP/gRPC. */
 const retryableCodes: ReadonlySet<number> = new Set([
@@ -28,7 +26,7 @@ const retryableCodes: ReadonlySet<number> = new Set([
 ]);
 
 /** The outcome of a call that ended without a status of the receiver's own, from whatever the call threw. */
-export function outcomeOfFailure(thrown: unknown): ExportOutcome {
+export function outcomeOfFailure(thrown: unknown): ExportOutcome & { kind: "retryable" } {
   const error = ConnectError.from(thrown);
   return {
     kind: "retryable",
@@ -47,11 +45,13 @@ export function outcomeOfStatus({ code, message, retryInfo }: ReceivedStatus, si
     case Code.Unauthenticated:
       return {
         kind: "misconfigured",
+        isCredentialRefused: true,
         reason: `${said}: it wants another credential; check this destination's authentication and headers`,
       };
     case Code.PermissionDenied:
       return {
         kind: "misconfigured",
+        isCredentialRefused: true,
         reason: `${said}: the credential may not write ${signal}; grant it that or use another one`,
       };
     case Code.Unimplemented:
@@ -84,24 +84,8 @@ export function outcomeOfPartialSuccess(rejected = 0n, errorMessage = ""): Expor
   return message === "" ? { kind: "accepted" } : { kind: "accepted", warning: message };
 }
 
-/** A proxy's own wish: seconds, or a date by its own clock. Source: RFC 9110, 10.2.3. */
-function retryAfterMs(headers: Headers): number | undefined {
-  const value = headers.get("retry-after") ?? "";
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  if (!value.endsWith(" GMT")) return undefined;
-  const nowMs = Date.parse(headers.get("date") ?? "") || systemClock.nowUs() / 1000;
-  const untilMs = Date.parse(value);
-  return Number.isNaN(untilMs) ? undefined : untilMs - nowMs;
-}
-
 function optionalDelay(delayMs: number | undefined): { retryDelayMs?: number } {
   return delayMs === undefined ? {} : { retryDelayMs: Math.min(Math.max(0, delayMs), retryDelayMsMax) };
-}
-
-/** A receiver's text on one line and within bounds. */
-function readable(text: string): string {
-  const line = text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
-  return line.length <= messageCharactersMax ? line : `${line.slice(0, messageCharactersMax - 1)}…`;
 }
 
 /** A code as the gRPC documentation writes it: `ResourceExhausted` is RESOURCE_EXHAUSTED. */

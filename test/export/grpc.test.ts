@@ -171,6 +171,15 @@ describe("createGrpcExporter()", () => {
     expect(await exporter.export("logs", logsBytes, {})).toMatchObject({ warning: "no [redacted]" });
   });
 
+  it("never repeats a part of a secret where a long message is cut", async () => {
+    const message = `${"x".repeat(493)}s3cr3t-and-more`;
+    const sink = await sinkFor({ behaviour: { kind: "status", code: Code.InvalidArgument, message } });
+    const exporter = exporterFor(sink.url, { headers: { "x-key": { current: () => ["s3cr3t-and-more"] } } });
+    const { reason } = (await exporter.export("logs", logsBytes, {})) as { reason: string };
+    expect(reason).toContain("xxx");
+    expect(reason).not.toContain("s3cr");
+  });
+
   it.each(["two\nlines", "snow ☃"])(
     "answers with an outcome when a secret cannot be a header: %j",
     async (value) => {

@@ -2,8 +2,8 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import { afterEach, describe, expect, it } from "vitest";
 import type { ExportOutcome } from "../../pipeline/export/exporter.ts";
 import { createGrpcExporter, type GrpcExporterOptions } from "../../pipeline/export/grpc.ts";
+import { createSelfSigned } from "../support/certificates.ts";
 import { startSink } from "../support/otlp-sink.ts";
-import { createCertificate } from "./certificate.ts";
 import {
   answer,
   answerRaw,
@@ -48,7 +48,7 @@ function unanswered(reason: RegExp) {
   return { kind: "retryable", answered: false, reason: expect.stringMatching(reason) };
 }
 
-const certificate = createCertificate({ dns: ["localhost"], ipv4: ["127.0.0.1"] });
+const certificate = createSelfSigned();
 
 describe("export() without a connection", () => {
   it("is retryable when the connection is refused", async () => {
@@ -111,7 +111,7 @@ describe("export() over TLS", () => {
   });
 
   it("is retryable when the receiver's certificate is for another host", async () => {
-    const foreign = createCertificate({ dns: ["elsewhere.example"], ipv4: [] });
+    const foreign = createSelfSigned({ dns: ["elsewhere.example"], ipv4: [] });
     const { port } = await until(startHttp2(() => {}, foreign));
     const outcome = await exportTo(`https://127.0.0.1:${port}`, { tls: () => ({ ca: [foreign.cert] }) });
     expect(outcome).toEqual(unanswered(/another host name/));

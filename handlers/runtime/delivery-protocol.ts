@@ -8,6 +8,7 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
+import type { CredentialReport } from "../../pipeline/credential-report.ts";
 import type { FlushOptions, FlushResult, LaneHealth } from "../../pipeline/deliver.ts";
 import type { Logger } from "../../pipeline/logger.ts";
 import type { LaneName } from "../../pipeline/message.ts";
@@ -25,6 +26,7 @@ export interface DeliveryCalls {
   run(): void;
   flush(options: Pick<FlushOptions, "force" | "deadlineMs">): FlushResult;
   health(): { lane: LaneName; health: LaneHealth }[];
+  credentials(): CredentialReport[];
   /** Ends the loops, the exporters and the connection to the store. */
   stop(options: { graceMs: number }): void;
 }

@@ -22,6 +22,7 @@ export interface DeliveryThread {
   wake(appended: number): void;
   flush: Call<"flush">;
   health: Call<"health">;
+  credentials: Call<"credentials">;
   /** Drives every lane; resolves once `stop` has ended the loops. */
   run: Call<"run">;
   /** Flush what is due for at most `graceMs`, then end the thread. */
@@ -95,6 +96,7 @@ export function startDeliveryThread(
     },
     flush: call("flush"),
     health: call("health"),
+    credentials: call("credentials"),
     run: call("run"),
     async stop(options) {
       await call("stop")(options);

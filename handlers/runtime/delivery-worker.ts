@@ -31,6 +31,8 @@ async function main(parent: MessagePort, { config, environment, port }: Delivery
         return delivery.flush(call.options);
       case "health":
         return delivery.lanes.map((lane) => ({ lane: lane.name, health: lane.health() }));
+      case "credentials":
+        return delivery.credentials();
       case "stop":
         await delivery.stop(call.options);
         await delivery.close();

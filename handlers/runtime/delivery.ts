@@ -1,9 +1,10 @@
 /** The delivery of every lane that a configuration has, over a store that is open. */
 import type { Clock } from "../../pipeline/clock.ts";
 import type { DestinationConfig, GatewayConfig, SecretReference } from "../../pipeline/config/config.ts";
+import { type CredentialReport, reportCredentials } from "../../pipeline/credential-report.ts";
+import { watchCredentials } from "../../pipeline/credential-watch.ts";
 import { createDelivery, createLaneDelivery, type Delivery } from "../../pipeline/deliver.ts";
 import type { Exporter } from "../../pipeline/export/exporter.ts";
-import { createGrpcExporter } from "../../pipeline/export/grpc.ts";
 import type { Logger } from "../../pipeline/logger.ts";
 import type { LaneName, Signal } from "../../pipeline/message.ts";
 import { createLogsEncoder, createMetricsEncoder, type EncoderSettings } from "../../pipeline/otlp/encode.ts";
@@ -11,7 +12,7 @@ import { aioFormat } from "../../pipeline/payload/aio.ts";
 import type { Secret } from "../../pipeline/secret.ts";
 import type { Lane } from "../../pipeline/store/batch-store.ts";
 import type { ExportObservation } from "../../pipeline/telemetry.ts";
-import { version } from "./version.ts";
+import { openDestination } from "./destination.ts";
 
 export interface DeliveryOptions {
   config: GatewayConfig;
@@ -22,48 +23,64 @@ export interface DeliveryOptions {
   onExport(observation: ExportObservation): void;
 }
 
-/** Build the lanes' deliveries. `close` ends the exporters' connections. */
-export function assembleDelivery(options: DeliveryOptions): Delivery & { close(): Promise<void> } {
+/**
+ * Build the lanes' deliveries. `run` also looks at the credentials of their destinations, `close` ends the exporters'
+ * connections.
+ */
+export function assembleDelivery(
+  options: DeliveryOptions,
+): Delivery & { credentials(): CredentialReport[]; close(): Promise<void> } {
   const { config, store, secrets, clock, logger, onExport } = options;
   const lenientSources = new Set(config.sources.filter(({ lenient }) => lenient).map(({ name }) => name));
   const exporters: Exporter[] = [];
+  const reports: (() => CredentialReport)[] = [];
+  const watches: ((signal: AbortSignal) => Promise<void>)[] = [];
   const lanes = config.destinations.flatMap((destination) => {
-    const exporter = openExporter(destination, secrets);
+    const { exporter, credentials } = openDestination(destination, { secrets, clock });
     exporters.push(exporter);
     const settings = encoderSettings(destination, store.instanceId);
-    return destination.signals.map((signal: Signal) =>
+    const ofDestination = destination.signals.map((signal: Signal) =>
       createLaneDelivery({
         lane: store.lane({ destination: destination.name, signal }),
         encoder: signal === "metrics" ? createMetricsEncoder(settings) : createLogsEncoder(settings),
         exporter,
         parse: (message) => aioFormat.parse(message, { lenient: lenientSources.has(message.source) }),
         batching: destination.batching,
+        deliverWithinMs: destination.deliverWithinMs,
         clock,
         logger,
         onExport: (outcome, durationMs) =>
           onExport({ destination: destination.name, signal, outcome, durationMs }),
       }),
     );
+    reports.push(() => reportCredentials(destination.name, credentials));
+    watches.push((signal) =>
+      watchCredentials({
+        destination: destination.name,
+        credentials,
+        lanes: ofDestination,
+        clock,
+        logger,
+        signal,
+      }),
+    );
+    return ofDestination;
   });
+  const delivery = createDelivery(lanes);
   return {
-    ...createDelivery(lanes),
+    ...delivery,
+    async run(signal) {
+      const ended = new AbortController();
+      const watching = Promise.all(watches.map((watch) => watch(ended.signal)));
+      await delivery.run(signal);
+      ended.abort();
+      await watching;
+    },
+    credentials: () => reports.map((report) => report()),
     close: async () => {
       await Promise.all(exporters.map((exporter) => exporter.close()));
     },
   };
-}
-
-/** Opens no connection yet. */
-export function openExporter(destination: DestinationConfig, secrets: DeliveryOptions["secrets"]): Exporter {
-  const { url, timeoutMs, compression } = destination;
-  const headers = Object.fromEntries(
-    Object.entries(destination.headers).map(([name, value]) => [
-      name,
-      typeof value === "string" ? value : secrets(value),
-    ]),
-  );
-  const userAgent = `mqtt-otlp-gateway/${version}`;
-  return createGrpcExporter({ url, timeoutMs, compression, headers, userAgent });
 }
 
 function encoderSettings(destination: DestinationConfig, instanceId: string): EncoderSettings {

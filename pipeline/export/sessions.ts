@@ -1,5 +1,6 @@
-import { type ClientHttp2Session, connect, constants, type SecureClientSessionOptions } from "node:http2";
+import { type ClientHttp2Session, connect, constants } from "node:http2";
 import type { GrpcTransportOptions } from "@connectrpc/connect-node";
+import type { TlsMaterial } from "./tls.ts";
 
 /** What connect-node wants of a session manager. */
 type ConnectSessionManager = NonNullable<GrpcTransportOptions["sessionManager"]>;
@@ -15,7 +16,7 @@ export interface Sessions extends ConnectSessionManager {
 /**
  * Sessions of our own in place of connect-node's: a listener for errors stays on each connection for as long as it
  * lives (without one, an error after a failed handshake ends the process on some runtimes), connecting has a limit
- * of its own, and TLS options are read again at each connect.
+ * of its own, and a connection is replaced when its certificates are.
  *
  * Errors: request() rejects with the cause when no connection comes about.
  */
@@ -23,15 +24,20 @@ export function createSessions(options: {
   /** Scheme, host and port; anything after them is ignored. */
   url: string;
   connectTimeoutMs: number;
-  tlsOptions: () => SecureClientSessionOptions;
+  /** Read at each request: another object means another connection, and what is under way ends on the old one. */
+  tls: () => TlsMaterial;
 }): Sessions {
   const { origin, protocol } = new URL(options.url);
+  const readTls = protocol === "https:" ? options.tls : () => undefined;
   const live = new Set<ClientHttp2Session>();
-  let current: { session: ClientHttp2Session; ready: Promise<void> } | undefined;
+  let current:
+    | { session: ClientHttp2Session; ready: Promise<void>; tls: TlsMaterial | undefined }
+    | undefined;
   let closed = false;
 
-  function open(): NonNullable<typeof current> {
-    const session = connect(origin, protocol === "https:" ? options.tlsOptions() : {});
+  function open(tls: TlsMaterial | undefined): NonNullable<typeof current> {
+    // Stated here, because the runtime's command line and environment can weaken both.
+    const session = connect(origin, { ...tls, minVersion: "TLSv1.2", rejectUnauthorized: true });
     live.add(session);
     const forget = () => {
       if (current?.session === session) current = undefined;
@@ -41,7 +47,12 @@ export function createSessions(options: {
         reject(new ConnectTimeoutError(`no connection within ${options.connectTimeoutMs} ms`));
         cut(session);
       }, options.connectTimeoutMs);
-      session.once("connect", () => resolve());
+      session.once("connect", (_session, socket) => {
+        clearTimeout(timer);
+        resolve();
+        // Otherwise the socket stays open when the peer ends TLS with an alert, and the session never closes.
+        socket.once("error", () => socket.destroy());
+      });
       session.on("error", (error) => {
         forget();
         reject(error);
@@ -52,7 +63,6 @@ export function createSessions(options: {
         forget();
         reject(new Error("the connection was closed before it was established"));
       });
-      session.once("connect", () => clearTimeout(timer));
     });
     session.once("goaway", () => {
       // The receiver is about to leave: it answers what it has, and takes nothing new. Should it not leave in the
@@ -60,7 +70,18 @@ export function createSessions(options: {
       forget();
       session.unref();
     });
-    return { session, ready };
+    return { session, ready, tls };
+  }
+
+  /** The connection for a request that comes now. */
+  function take(): NonNullable<typeof current> {
+    const tls = readTls();
+    if (current !== undefined && current.tls !== tls) {
+      leave(current.session);
+      current = undefined;
+    }
+    if (current === undefined || current.session.closed || current.session.destroyed) current = open(tls);
+    return current;
   }
 
   return {
@@ -68,9 +89,14 @@ export function createSessions(options: {
 
     async request(method, path, headers, requestOptions) {
       if (closed) throw new Error("the exporter is closed");
-      if (current === undefined || current.session.closed || current.session.destroyed) current = open();
-      const { session, ready } = current;
-      await ready;
+      let connection = take();
+      await connection.ready;
+      if (connection.session.closed) {
+        // It was left while this request waited.
+        connection = take();
+        await connection.ready;
+      }
+      const { session } = connection;
       const stream = session.request({ ...headers, ":method": method, ":path": path }, requestOptions);
       let answered = false;
       stream.once("response", () => {
@@ -79,7 +105,9 @@ export function createSessions(options: {
       stream.on("error", () => {});
       // A reset without an error code ends a stream silently, and the call would wait for its time limit.
       stream.once("close", () => {
-        if (!answered) stream.emit("error", new Error("the stream was closed without an answer"));
+        if (answered) return;
+        const what = session.closed || session.destroyed ? "connection" : "stream";
+        stream.emit("error", new Error(`the ${what} closed before an answer came`));
       });
       return stream;
     },
@@ -115,6 +143,12 @@ export function createSessions(options: {
       );
     },
   };
+}
+
+/** Close it once what is under way has ended; requests that wait for it to connect are sent on it before. */
+function leave(session: ClientHttp2Session): void {
+  if (session.connecting) session.once("connect", () => setImmediate(() => session.close()));
+  else session.close();
 }
 
 /** Without an error the streams would end silently, and their calls would wait for their time limit. */

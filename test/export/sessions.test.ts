@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createSessions } from "../../pipeline/export/sessions.ts";
 import { startHttp2, startTcp } from "./raw-server.ts";
 
+const tls = {};
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -20,7 +21,7 @@ async function holding() {
   const sessions = createSessions({
     url: `http://127.0.0.1:${server.port}`,
     connectTimeoutMs: 5000,
-    tlsOptions: () => ({}),
+    tls: () => tls,
   });
   closing.push(sessions.close);
   return {
@@ -88,7 +89,7 @@ describe("createSessions()", () => {
     const sessions = createSessions({
       url: `https://127.0.0.1:${server.port}`,
       connectTimeoutMs: 5000,
-      tlsOptions: () => ({}),
+      tls: () => tls,
     });
     closing.push(sessions.close);
     const request = sessions.request("POST", "/", {}, {});
@@ -112,7 +113,7 @@ describe("createSessions()", () => {
     const { authority } = createSessions({
       url: "http://Receiver.Example:80/path/",
       connectTimeoutMs: 1,
-      tlsOptions: () => ({}),
+      tls: () => tls,
     });
     expect(authority).toBe("http://receiver.example");
   });

@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import { createApp, type FlushResult, type GatewayState, type LaneHealth } from "../../handlers/app.ts";
 import type { GatewayConfig, SecretReference, SourceConfig } from "../../pipeline/config/config.ts";
+import type { CredentialReport } from "../../pipeline/credential-report.ts";
 import type { LaneName } from "../../pipeline/message.ts";
 import { aioFormat } from "../../pipeline/payload/aio.ts";
 import { createReceiver } from "../../pipeline/receive.ts";
@@ -27,6 +28,7 @@ export function sourceConfig(fields: Partial<SourceConfig> = {}): SourceConfig {
     lenient: false,
     payloadEncoding: undefined,
     retryStatus: 503,
+    counterValues: "increment",
     ...fields,
   };
 }
@@ -41,6 +43,7 @@ export interface TestAppOptions {
   wrapStore?: (store: BatchStore) => BatchStore;
   flushResult?: Partial<FlushResult>;
   health?: Partial<LaneHealth>;
+  credentials?: readonly CredentialReport[];
 }
 
 export interface TestApp {
@@ -137,9 +140,11 @@ export function createTestApp(options: TestAppOptions = {}): TestApp {
             reason: null,
             nextAttemptAtUs: null,
             retries: 0,
+            warning: null,
             ...options.health,
           },
         })),
+      credentials: async () => options.credentials ?? [],
     },
     telemetry,
     clock,

@@ -20,12 +20,40 @@ export interface Encoder {
    * touch begin a new sequence.
    */
   restart(message: StoredMessage, items: Items): Restart;
+  /**
+   * A request with the cumulative series that are quiet now but were not long ago, so that no receiver takes them
+   * for gone: each with its last value and at the instant of sealing, the one stated longest ago first, as many as
+   * fit. A pure function of the state and the options. It takes the place of a batch: see `begin()`.
+   *
+   * Undefined: none is due. The method is left out where nothing has a state.
+   */
+  restate?(options: RestatementOptions): Restatement | undefined;
   /** Series in the state. */
   readonly series: number;
 }
 
+export interface RestatementOptions {
+  /** Time of the points; one of a series whose last point is not older is 1 ms later than that. */
+  sealedAtUs: number;
+  /** A series is due when it was neither stated nor changed by a message for so long. */
+  restateMs: number;
+  /** Series that no message has changed for so long are stated no more. */
+  seriesIdleMs: number;
+}
+
+/** A request that states series again: a batch without messages. */
+export interface Restatement {
+  request: Uint8Array;
+  /** Points in it. */
+  items: number;
+  /** It was accepted, or refused for good: either way its times count as used. Gives what to save. Call once. */
+  commit(): StateChange | undefined;
+}
+
 /** What a refused message takes with it: the sequences that it may have been part of. */
 export interface Restart {
+  /** This message behind it was refused too. Before anything follows. */
+  also(message: StoredMessage, items: Items): void;
   /** The attempt held this message too, behind the refused one: its points count as sent, so that none is repeated. */
   follow(message: StoredMessage, items: Items): void;
   /** End the sequences. Gives what to save; undefined when no series is touched. Call once. */

@@ -1,7 +1,8 @@
 import type { MetricItem } from "../payload/format.ts";
 import type { Undo } from "./aggregate.ts";
 import { attributesSize, writeAttributes } from "./attributes.ts";
-import { type ItemTime, isFloat, type Points } from "./metric.ts";
+import type { MessageContext } from "./message-context.ts";
+import { isFloat, type Points } from "./metric.ts";
 import { fixed64FieldSize, lengthDelimitedSize, tag, WireWriter } from "./wire.ts";
 
 /** Field numbers of NumberDataPoint. Source: OTLP, metrics.proto. */
@@ -25,7 +26,8 @@ export class GaugePoints implements Points {
     return this.#writer.length;
   }
 
-  add({ attributes, type, value }: MetricItem, { itemUnixNano }: ItemTime, undo: Undo[]): void {
+  add(item: MetricItem, context: MessageContext, undo: Undo[]): void {
+    const { attributes, type, value } = item;
     const writer = this.#writer;
     const { length } = writer;
     undo.push(() => {
@@ -36,7 +38,7 @@ export class GaugePoints implements Points {
     writer.reserve(lengthDelimitedSize(size));
     writer.open(1, size);
     writer.byte(timeTag);
-    writer.fixed64(itemUnixNano);
+    writer.fixed64(context.timeOf(item));
     if (isFloat(type)) {
       writer.byte(asDoubleTag);
       writer.double(Number(value));
@@ -46,6 +48,10 @@ export class GaugePoints implements Points {
     }
     writeAttributes(writer, attributesField, attributes);
     this.#count += 1;
+  }
+
+  restate(): false {
+    return false;
   }
 
   finish(writer: WireWriter): void {

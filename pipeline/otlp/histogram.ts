@@ -71,8 +71,12 @@ export class Histogram implements Aggregate<Histogram> {
     };
   }
 
-  follow(earlier: Histogram): Undo | undefined {
-    if (this.#hidesSum || !earlier.#hidesSum) return undefined;
+  follow(earlier: Histogram): void {
+    this.#hidesSum = earlier.#hidesSum;
+  }
+
+  recordEarlier({ value }: Reading): Undo | undefined {
+    if (this.#hidesSum || value >= 0) return undefined;
     this.#hidesSum = true;
     return () => {
       this.#hidesSum = false;

@@ -16,7 +16,7 @@ export function createLogsEncoder(
   return {
     load() {},
     begin: () => new LogsEncoding(frame, settings.requestBytesMax),
-    restart: () => ({ follow() {}, commit: () => undefined }),
+    restart: () => ({ also() {}, follow() {}, commit: () => undefined }),
     series: 0,
   };
 }

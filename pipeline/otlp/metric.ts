@@ -1,10 +1,15 @@
-import type { MetricItem, MetricType } from "../payload/format.ts";
+import type { Attribute, MetricItem, MetricType } from "../payload/format.ts";
 import type { Undo } from "./aggregate.ts";
+import type { MessageContext } from "./message-context.ts";
 import type { SeriesRecord } from "./series-state.ts";
 import { lengthDelimitedSize, utf8Size, type WireWriter } from "./wire.ts";
 
-/** What identifies a metric beside its name and unit. Source: OpenTelemetry, "Metrics Data Model", Timeseries Model. */
-export type MetricKind = "gauge" | "monotonicSum" | "sum" | "histogram";
+/**
+ * What identifies a metric beside its name and unit, and a meter, which is a monotonic sum of totals.
+ *
+ * Source: OpenTelemetry, "Metrics Data Model", Timeseries Model.
+ */
+export type MetricKind = "gauge" | "monotonicSum" | "meter" | "sum" | "histogram";
 
 export const metricKinds: Readonly<Record<MetricType, MetricKind>> = {
   u64_counter: "monotonicSum",
@@ -16,6 +21,13 @@ export const metricKinds: Readonly<Record<MetricType, MetricKind>> = {
   f64_gauge: "gauge",
   u64_histogram: "histogram",
   f64_histogram: "histogram",
+};
+
+/** The kinds where the values of counters are totals. */
+export const totalKinds: Readonly<Record<MetricType, MetricKind>> = {
+  ...metricKinds,
+  u64_counter: "meter",
+  f64_counter: "meter",
 };
 
 /** Whether the values of a type are floating-point numbers. */
@@ -33,15 +45,21 @@ export interface Points {
   readonly count: number;
   /** Bytes with their tags. */
   readonly size: number;
-  add(item: MetricItem, time: ItemTime, undo: Undo[]): void;
-  /** Write exactly `size` bytes, and give the series that changed to `changes`. */
-  finish(writer: WireWriter, changes: Map<string, SeriesRecord>): void;
+  add(item: MetricItem, context: MessageContext, undo: Undo[]): void;
+  /** Add the last point of a series once more, at a later time. False: it has no sequence to go on with. */
+  restate(series: SeriesIdentity, timeUnixNano: bigint, undo: Undo[]): boolean;
+  /**
+   * Write exactly `size` bytes, and give the series to `changes`. `changedUnixNano`: arrival of the newest message;
+   * undefined when none was added.
+   */
+  finish(writer: WireWriter, changes: Map<string, SeriesRecord>, changedUnixNano: bigint | undefined): void;
 }
 
-/** When an item was read and when its message arrived, nanoseconds. */
-export interface ItemTime {
-  itemUnixNano: bigint;
-  arrivalUnixNano: bigint;
+/** One series of a metric. */
+export interface SeriesIdentity {
+  /** `attributesKey()` of the attributes. */
+  key: string;
+  attributes: readonly Attribute[];
 }
 
 /** One Metric of a request: items of the same name, unit and kind. Source: OTLP, metrics.proto, Metric. */
@@ -74,20 +92,20 @@ export class Metric {
     return lengthDelimitedSize(this.#contentSize);
   }
 
-  add(item: MetricItem, time: ItemTime, undo: Undo[]): void {
+  add(item: MetricItem, context: MessageContext, undo: Undo[]): void {
     const description = item.description ?? "";
     if (description.length > this.#description.length) this.#describe(description, undo);
-    this.points.add(item, time, undo);
+    this.points.add(item, context, undo);
   }
 
-  finish(writer: WireWriter, changes: Map<string, SeriesRecord>): void {
+  finish(writer: WireWriter, changes: Map<string, SeriesRecord>, changedUnixNano: bigint | undefined): void {
     const { fieldNumber, tail, size } = this.points;
     writer.open(2, this.#contentSize);
     writer.text(1, this.#name, this.#nameSize);
     if (this.#descriptionSize > 0) writer.text(2, this.#description, this.#descriptionSize);
     if (this.#unitSize > 0) writer.text(3, this.unit, this.#unitSize);
     writer.open(fieldNumber, size + tail.length);
-    this.points.finish(writer, changes);
+    this.points.finish(writer, changes, changedUnixNano);
     writer.raw(tail);
   }
 

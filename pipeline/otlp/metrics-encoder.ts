@@ -1,26 +1,15 @@
 import type { Items, MetricItem } from "../payload/format.ts";
 import type { StateChange, StoredMessage } from "../store/batch-store.ts";
 import type { Undo } from "./aggregate.ts";
-import { CumulativePoints, type SeriesDirectory } from "./cumulative-points.ts";
-import type { Encoder, Encoding } from "./encoder.ts";
-import { fingerprintOf } from "./fingerprint.ts";
-import { RequestFrame, sortedAttributes } from "./frame.ts";
-import { GaugePoints } from "./gauge-points.ts";
-import { Histogram } from "./histogram.ts";
-import { Metric, type MetricKind, metricKinds, type Points } from "./metric.ts";
+import { createPoints } from "./create-points.ts";
+import type { Encoder, Encoding, Restatement, RestatementOptions } from "./encoder.ts";
+import { RequestFrame } from "./frame.ts";
+import { MessageContext } from "./message-context.ts";
+import { Metric, type MetricKind, metricKinds, type SeriesIdentity, totalKinds } from "./metric.ts";
+import { type MetricIdentity, parseSeriesKey } from "./series-key.ts";
+import type { SeriesDirectory } from "./series-points.ts";
 import { endedFingerprint, type SeriesRecord, SeriesState } from "./series-state.ts";
 import type { EncoderSettings } from "./settings.ts";
-import { Sum } from "./sum.ts";
-import { tag } from "./wire.ts";
-
-const temporalityTag = tag(2, 0);
-const monotonicTag = tag(3, 0);
-/** Source: OTLP, metrics.proto, AggregationTemporality. */
-const cumulative = 2;
-
-const sumTail = Uint8Array.of(temporalityTag, cumulative);
-const monotonicSumTail = Uint8Array.of(temporalityTag, cumulative, monotonicTag, 1);
-const histogramTail = Uint8Array.of(temporalityTag, cumulative);
 
 /** An encoder of metrics. Gauges have no state; sums and histograms run on from batch to batch. */
 export function createMetricsEncoder(settings: EncoderSettings): Encoder {
@@ -32,15 +21,26 @@ export function createMetricsEncoder(settings: EncoderSettings): Encoder {
     restart(message, items) {
       const unlimited = { ...settings, requestBytesMax: Number.POSITIVE_INFINITY };
       const encoding = new MetricsEncoding(unlimited, frame, state);
-      encoding.add(message, items);
-      const touched = encoding.changedKeys();
-      const names = new Set(items.metrics.map(({ name }) => name));
+      const names = new Set<string>();
+      let touched: ReadonlySet<string> | undefined;
+      function refuse(refused: StoredMessage, refusedItems: Items) {
+        encoding.add(refused, refusedItems);
+        for (const { name } of refusedItems.metrics) names.add(name);
+      }
+      refuse(message, items);
       return {
-        follow(later, { metrics, logs }) {
-          encoding.add(later, { metrics: metrics.filter(({ name }) => names.has(name)), logs });
+        also: refuse,
+        follow(later, laterItems) {
+          touched ??= encoding.changedKeys();
+          const metrics = laterItems.metrics.filter(({ name }) => names.has(name));
+          encoding.add(later, { ...laterItems, metrics });
         },
-        commit: () => encoding.abandon(touched),
+        commit: () => encoding.abandon(touched ?? encoding.changedKeys()),
       };
+    },
+    restate(options) {
+      const encoding = new MetricsEncoding(settings, frame, state);
+      return encoding.restate(options);
     },
     get series() {
       return state.size;
@@ -57,6 +57,7 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
   readonly #openedKeys = new Set<string>();
   #contentSize = 0;
   #messages = 0;
+  #newestArrivalUs = 0;
   #changes = new Map<string, SeriesRecord>();
 
   constructor(settings: EncoderSettings, frame: RequestFrame, state: SeriesState) {
@@ -69,19 +70,18 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     return this.#messages;
   }
 
-  add(message: StoredMessage, { metrics }: Items): boolean {
+  add(message: StoredMessage, { metrics, counterValues }: Items): boolean {
     const contentSize = this.#contentSize;
-    const arrivalUnixNano = BigInt(Math.max(1, message.arrivedAtUs)) * 1000n;
+    const kinds = counterValues === "total" ? totalKinds : metricKinds;
+    const context = new MessageContext(message);
     const undo: Undo[] = [];
-    for (const item of metrics) {
-      this.#add(item, arrivalUnixNano, undo);
-    }
-    if (metrics.length > 0 && this.#frame.requestSize(this.#contentSize) > this.#settings.requestBytesMax) {
-      for (const takeBack of undo.reverse()) takeBack();
-      this.#contentSize = contentSize;
+    for (const item of metrics) this.#add(kinds[item.type], item, context, undo);
+    if (metrics.length > 0 && this.#isTooLarge) {
+      this.#takeBack(undo, contentSize);
       return false;
     }
     this.#messages += 1;
+    this.#newestArrivalUs = Math.max(this.#newestArrivalUs, message.arrivedAtUs);
     return true;
   }
 
@@ -95,6 +95,21 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     this.#metricsByName.clear();
     this.#openedKeys.clear();
     return { request, items };
+  }
+
+  /** Add the last points of quiet series once more, until the request is full. Undefined: there are none. */
+  restate({ sealedAtUs, restateMs, seriesIdleMs }: RestatementOptions): Restatement | undefined {
+    const sealedUnixNano = BigInt(sealedAtUs) * 1000n;
+    const due = this.#state.unstated({
+      changedAfter: sealedUnixNano - BigInt(seriesIdleMs) * 1_000_000n,
+      quietSince: sealedUnixNano - BigInt(restateMs) * 1_000_000n,
+    });
+    for (const key of due) {
+      // A series that does not fit alone must not keep the others from being stated.
+      if (!this.#restate(key, sealedUnixNano) && this.#metrics.length > 0) break;
+    }
+    const { request, items } = this.finish();
+    return request && { request, items, commit: () => this.commit() };
   }
 
   commit(): StateChange | undefined {
@@ -117,13 +132,6 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     return this.#state.update(new Map(ended));
   }
 
-  #write(): { request: Uint8Array; changes: Map<string, SeriesRecord> } {
-    const changes = new Map<string, SeriesRecord>();
-    const writer = this.#frame.open(this.#contentSize);
-    for (const metric of this.#metrics) metric.finish(writer, changes);
-    return { request: writer.written, changes };
-  }
-
   get(key: string): SeriesRecord | undefined {
     return this.#state.get(key);
   }
@@ -137,23 +145,69 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     undo.push(() => this.#openedKeys.delete(key));
   }
 
-  #add(item: MetricItem, arrivalUnixNano: bigint, undo: Undo[]): void {
-    const known = this.#find(item);
-    const metric = known ?? this.#create(item, undo);
+  #write(): { request: Uint8Array; changes: Map<string, SeriesRecord> } {
+    const changes = new Map<string, SeriesRecord>();
+    const changedUnixNano = this.#messages === 0 ? undefined : BigInt(this.#newestArrivalUs) * 1000n;
+    const writer = this.#frame.open(this.#contentSize);
+    for (const metric of this.#metrics) metric.finish(writer, changes, changedUnixNano);
+    return { request: writer.written, changes };
+  }
+
+  #add(kind: MetricKind, item: MetricItem, context: MessageContext, undo: Undo[]): void {
+    const known = this.#find(kind, item);
+    const metric = known ?? this.#create({ kind, name: item.name, unit: item.unit ?? "" }, undo);
     const sizeBefore = known?.size ?? 0;
-    // No time and the time 0 are the same: OTLP has no points of the time 0.
-    metric.add(item, { itemUnixNano: item.timeUnixNano || arrivalUnixNano, arrivalUnixNano }, undo);
+    metric.add(item, context, undo);
     this.#contentSize += metric.size - sizeBefore;
   }
 
-  #find({ name, type, unit = "" }: MetricItem): Metric | undefined {
-    const kind = metricKinds[type];
+  /** False: the request is full. */
+  #restate(key: string, timeUnixNano: bigint): boolean {
+    const parsed = parseSeriesKey(key);
+    if (parsed === undefined) return true;
+    const { metric, series } = parsed;
+    const found = this.#restateAs(metric, series, timeUnixNano);
+    if (found !== "other" || metric.kind !== "monotonicSum") return found !== "full";
+    // What the series is now is known by the settings that its sequence belongs to.
+    return this.#restateAs({ ...metric, kind: "meter" }, series, timeUnixNano) !== "full";
+  }
+
+  #restateAs(
+    identity: MetricIdentity,
+    series: SeriesIdentity,
+    timeUnixNano: bigint,
+  ): "stated" | "full" | "other" {
+    const contentSize = this.#contentSize;
+    const undo: Undo[] = [];
+    const known = this.#find(identity.kind, identity);
+    const metric = known ?? this.#create(identity, undo);
+    const sizeBefore = known?.size ?? 0;
+    const isStated = metric.points.restate(series, timeUnixNano, undo);
+    this.#contentSize += metric.size - sizeBefore;
+    if (isStated && !this.#isTooLarge) return "stated";
+    this.#takeBack(undo, contentSize);
+    return isStated ? "full" : "other";
+  }
+
+  get #isTooLarge(): boolean {
+    return this.#frame.requestSize(this.#contentSize) > this.#settings.requestBytesMax;
+  }
+
+  #takeBack(undo: Undo[], contentSize: number): void {
+    for (const takeBack of undo.reverse()) takeBack();
+    this.#contentSize = contentSize;
+  }
+
+  #find(
+    kind: MetricKind,
+    { name, unit = "" }: { name: string; unit?: string | undefined },
+  ): Metric | undefined {
     return this.#metricsByName.get(name)?.find((metric) => metric.kind === kind && metric.unit === unit);
   }
 
-  #create({ name, type, unit = "" }: MetricItem, undo: Undo[]): Metric {
-    const kind = metricKinds[type];
-    const metric = new Metric({ kind, name, unit, points: this.#createPoints(kind, name, unit) });
+  #create(identity: MetricIdentity, undo: Undo[]): Metric {
+    const { name } = identity;
+    const metric = new Metric({ ...identity, points: createPoints(identity, this.#settings, this) });
     const sameName = this.#metricsByName.get(name);
     if (sameName === undefined) this.#metricsByName.set(name, [metric]);
     else sameName.push(metric);
@@ -163,36 +217,5 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
       this.#metricsByName.get(name)?.pop();
     });
     return metric;
-  }
-
-  #createPoints(kind: MetricKind, name: string, unit: string): Points {
-    if (kind === "gauge") return new GaugePoints();
-    const { histogramBounds, resourceAttributes, temporality, windowMs } = this.#settings;
-    const common = {
-      directory: this,
-      windowNanos: BigInt(windowMs) * 1_000_000n,
-      keyPrefix: `${kind} ${name.length},${unit.length},${name}${unit} `.toWellFormed(),
-    };
-    if (kind === "histogram") {
-      const bounds = Object.hasOwn(histogramBounds.byMetricName, name)
-        ? (histogramBounds.byMetricName[name] ?? histogramBounds.default)
-        : histogramBounds.default;
-      return new CumulativePoints<Histogram>({
-        ...common,
-        fieldNumber: 9,
-        tail: histogramTail,
-        fingerprint: fingerprintOf([sortedAttributes(resourceAttributes), temporality, bounds]),
-        create: () => new Histogram(bounds),
-        restore: (record) => Histogram.restore(bounds, record),
-      });
-    }
-    return new CumulativePoints<Sum>({
-      ...common,
-      fieldNumber: 7,
-      tail: kind === "sum" ? sumTail : monotonicSumTail,
-      fingerprint: fingerprintOf([sortedAttributes(resourceAttributes), temporality]),
-      create: () => new Sum(),
-      restore: Sum.restore,
-    });
   }
 }

@@ -10,7 +10,8 @@ import { utf8Size, varintSize, WireWriter } from "./wire.ts";
  *     word 0   fingerprint (32 bits) | number of values, flag (32 bits)
  *     word 1   start, nanoseconds
  *     word 2   time of the last point, nanoseconds
- *     word 3…  values
+ *     word 3   arrival of the newest message that changed it, nanoseconds
+ *     word 4…  values
  *
  * Saved: frames, one a settled batch, in the order of the batches; the last record of a series counts.
  *
@@ -24,6 +25,7 @@ export interface SeriesRecord {
   flag: boolean;
   startUnixNano: bigint;
   timeUnixNano: bigint;
+  changedUnixNano: bigint;
   /** The aggregate's own: integers, or the bits of doubles. */
   values: BigInt64Array<ArrayBuffer>;
 }
@@ -31,9 +33,9 @@ export interface SeriesRecord {
 /** Fingerprint of a series whose next point begins a new sequence. */
 export const endedFingerprint = 0;
 
-const version = 1;
+const version = 2;
 const frameHeadSize = 5;
-const headWords = 3;
+const headWords = 4;
 /** Superseded records are tolerated in the saved state up to this many bytes, or the size of the live ones. */
 const supersededBytesMin = 8 * 1024 * 1024;
 
@@ -42,6 +44,8 @@ export class SeriesState {
   #words = new BigInt64Array(headWords * 64);
   #halves = new Uint32Array(this.#words.buffer);
   #wordsUsed = 0;
+  /** Of the used ones: left by series that have another number of values now. */
+  #wordsLeft = 0;
   /** Bytes of one record for each series. */
   #liveBytes = 0;
   /** Bytes that the store holds; infinite when they are worthless. */
@@ -64,8 +68,27 @@ export class SeriesState {
       flag: (this.#half(2 * offset + 1) & 1) === 1,
       startUnixNano: this.#word(offset + 1),
       timeUnixNano: this.#word(offset + 2),
+      changedUnixNano: this.#word(offset + 3),
       values: this.#words.slice(values, values + this.#valueCount(offset)),
     };
+  }
+
+  /**
+   * Keys of the running series that changed after `changedAfter`, and were neither changed nor stated after
+   * `quietSince`: the one stated longest ago first.
+   */
+  unstated({ changedAfter, quietSince }: { changedAfter: bigint; quietSince: bigint }): string[] {
+    const found: { key: string; statedUnixNano: number }[] = [];
+    for (const [key, offset] of this.#offsets) {
+      const time = this.#word(offset + 2);
+      const changed = this.#word(offset + 3);
+      const isDue = changed > changedAfter && changed <= quietSince && time <= quietSince;
+      const isRunning = this.#half(2 * offset) !== endedFingerprint && this.#valueCount(offset) > 0;
+      if (!isDue || !isRunning) continue;
+      found.push({ key, statedUnixNano: Number(time > changed ? time : changed) });
+    }
+    // Those of equal instants stay in the order in which they came into the state, which a restart keeps.
+    return found.sort((a, b) => a.statedUnixNano - b.statedUnixNano).map(({ key }) => key);
   }
 
   /** Take changed series over. Gives what to save; undefined when there are none. */
@@ -95,6 +118,7 @@ export class SeriesState {
     } catch (error) {
       this.#offsets.clear();
       this.#wordsUsed = 0;
+      this.#wordsLeft = 0;
       this.#liveBytes = 0;
       this.#savedBytes = Number.POSITIVE_INFINITY;
       throw error;
@@ -147,6 +171,7 @@ export class SeriesState {
         flag: (valuesAndFlag & 1) === 1,
         startUnixNano: view.getBigInt64(headAt + 8, true),
         timeUnixNano: view.getBigInt64(headAt + 16, true),
+        changedUnixNano: view.getBigInt64(headAt + 24, true),
         values: BigInt64Array.from({ length: valueCount }, (_, i) =>
           view.getBigInt64(valuesAt + 8 * i, true),
         ),
@@ -158,8 +183,7 @@ export class SeriesState {
     const count = record.values.length;
     let offset = this.#offsets.get(key);
     if (offset === undefined || this.#valueCount(offset) !== count) {
-      if (offset !== undefined) this.#liveBytes -= this.#recordSize(key, offset);
-      offset = this.#allocate(headWords + count);
+      offset = this.#allocate(key, headWords + count);
       this.#halves[2 * offset + 1] = 2 * count;
       this.#liveBytes += this.#recordSize(key, offset);
       this.#offsets.set(key, offset);
@@ -168,19 +192,37 @@ export class SeriesState {
     this.#halves[2 * offset + 1] = 2 * count + (record.flag ? 1 : 0);
     this.#words[offset + 1] = record.startUnixNano;
     this.#words[offset + 2] = record.timeUnixNano;
+    this.#words[offset + 3] = record.changedUnixNano;
     this.#words.set(record.values, offset + headWords);
   }
 
-  #allocate(words: number): number {
+  /** Room for a record of a series, which leaves the one that it had. */
+  #allocate(key: string, words: number): number {
+    if (this.#wordsUsed + words > this.#words.length) this.#grow(words);
+    const left = this.#offsets.get(key);
+    if (left !== undefined) {
+      this.#liveBytes -= this.#recordSize(key, left);
+      this.#wordsLeft += headWords + this.#valueCount(left);
+    }
     const offset = this.#wordsUsed;
     this.#wordsUsed += words;
-    if (this.#wordsUsed > this.#words.length) {
-      const grown = new BigInt64Array(Math.max(this.#wordsUsed, Math.ceil(1.5 * this.#words.length)));
-      grown.set(this.#words);
-      this.#words = grown;
-      this.#halves = new Uint32Array(grown.buffer);
-    }
     return offset;
+  }
+
+  /** Move to an array with room for so many words more, without the words that were left. */
+  #grow(words: number): void {
+    const grown = new BigInt64Array(Math.ceil(1.5 * (this.#wordsUsed - this.#wordsLeft + words)));
+    let used = 0;
+    for (const [key, offset] of this.#offsets) {
+      const count = headWords + this.#valueCount(offset);
+      grown.set(this.#words.subarray(offset, offset + count), used);
+      this.#offsets.set(key, used);
+      used += count;
+    }
+    this.#words = grown;
+    this.#halves = new Uint32Array(grown.buffer);
+    this.#wordsUsed = used;
+    this.#wordsLeft = 0;
   }
 
   #encode(keys: Iterable<string>): Uint8Array {

@@ -4,7 +4,10 @@ export interface EncoderSettings {
   requestBytesMax: number;
   /** All of the Resource's attributes, `service.name` and `service.instance.id` among them. */
   resourceAttributes: Readonly<Record<string, string>>;
-  temporality: "cumulative";
+  /** Of counters and histograms; sums that may fall are always cumulative. */
+  temporality: "cumulative" | "delta";
+  /** Default explicit: buckets between the `histogramBounds`. Exponential: as fine as the values allow. */
+  histogramAggregation?: "explicit" | "exponential" | undefined;
   /** Message time that one point of a sum or histogram spans at most. */
   windowMs: number;
   /** Upper bounds of the buckets, inclusive and strictly increasing. */

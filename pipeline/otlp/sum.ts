@@ -1,10 +1,9 @@
 import type { Aggregate, Reading, Undo } from "./aggregate.ts";
+import { type NumberValue, numberOf, wordOf, writeNumber } from "./number-value.ts";
 import type { SeriesRecord } from "./series-state.ts";
-import { fixed64FieldSize, tag, type WireWriter } from "./wire.ts";
+import { fixed64FieldSize, type WireWriter } from "./wire.ts";
 
-/** Field numbers of NumberDataPoint. Source: OTLP, metrics.proto. */
-const asDoubleTag = tag(4, 1);
-const asIntTag = tag(6, 1);
+/** Field number in NumberDataPoint. Source: OTLP, metrics.proto. */
 const attributesField = 7;
 
 const int64Max = 2n ** 63n - 1n;
@@ -26,8 +25,7 @@ export class Sum implements Aggregate<Sum> {
     if (values.length !== 1) return undefined;
     const sum = new Sum();
     sum.#isDouble = flag;
-    const [bits = 0n] = values;
-    sum.#value = flag ? (new Float64Array(values.buffer)[0] ?? 0) : narrowed(bits);
+    sum.#value = numberOf(values[0] ?? 0n, flag);
     return sum;
   }
 
@@ -41,28 +39,27 @@ export class Sum implements Aggregate<Sum> {
     };
   }
 
-  follow(): undefined {}
+  follow(): void {}
+
+  recordEarlier(): undefined {}
 
   merge(other: Sum): boolean {
     return this.#add(other.#value, other.#isDouble);
   }
 
   write(writer: WireWriter, writeAttributes: (fieldNumber: number) => void): void {
-    if (this.#isDouble) {
-      writer.byte(asDoubleTag);
-      writer.double(Number(this.#value));
-    } else {
-      writer.byte(asIntTag);
-      writer.integer64(this.#value);
-    }
+    writeNumber(writer, this.#number);
     writeAttributes(attributesField);
   }
 
   save(): Pick<SeriesRecord, "flag" | "values"> {
     const values = new BigInt64Array(1);
-    if (this.#isDouble) new Float64Array(values.buffer)[0] = Number(this.#value);
-    else values[0] = BigInt(this.#value);
+    values[0] = wordOf(this.#number);
     return { flag: this.#isDouble, values };
+  }
+
+  get #number(): NumberValue {
+    return { value: this.#value, isDouble: this.#isDouble };
   }
 
   #add(value: number | bigint, isDouble: boolean): boolean {
@@ -86,10 +83,4 @@ function exactSum(a: number | bigint, b: number | bigint): number | bigint {
     if (Number.isSafeInteger(sum)) return sum;
   }
   return BigInt(a) + BigInt(b);
-}
-
-/** As a number where that is exact, because numbers add up faster. */
-function narrowed(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }

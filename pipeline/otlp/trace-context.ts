@@ -10,6 +10,14 @@ export interface TraceContext {
   flags: number;
 }
 
+const sampledFlag = 0x01;
+
+/** The trace context of a message that belongs to a sampled trace; undefined for any other message. */
+export function sampledTraceContext(userProperties: readonly UserProperty[]): TraceContext | undefined {
+  const trace = parseTraceContext(userProperties);
+  return trace !== undefined && (trace.flags & sampledFlag) !== 0 ? trace : undefined;
+}
+
 /** Version, trace id, parent id, flags; a version above 00 may go on behind another dash. */
 const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/s;
 

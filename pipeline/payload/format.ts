@@ -49,6 +49,8 @@ export interface LogItem {
 export interface Items {
   metrics: readonly MetricItem[];
   logs: readonly LogItem[];
+  /** What the values of counters are. Default increments, which add up; totals are readings of a meter. */
+  counterValues?: "increment" | "total" | undefined;
 }
 
 /** What was read otherwise than its sender may have meant it. */

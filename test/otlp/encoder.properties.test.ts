@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { AggregationTemporality } from "../../gen/opentelemetry/proto/metrics/v1/metrics_pb.ts";
 import { createLogsEncoder, createMetricsEncoder } from "../../pipeline/otlp/encode.ts";
 import type { Encoder } from "../../pipeline/otlp/encoder.ts";
 import {
@@ -14,12 +15,16 @@ import {
   at,
   decodeLogs,
   decodeMetrics,
+  exponentialPoints,
   histogramPoints,
   message,
+  modes,
   noonUs,
   numberPoints,
+  settings as plainSettings,
   rewritten,
-  settings,
+  sequencePoints,
+  traceparent,
 } from "./fixtures.ts";
 
 type Input = [StoredMessage, Items];
@@ -57,11 +62,19 @@ const metricItem: fc.Arbitrary<MetricItem> = fc.constantFrom(...metricTypes).cha
   }),
 );
 
-const arrival = fc.integer({ min: 0, max: 60_000_000 }).map((us) => message({ arrivedAtUs: noonUs + us }));
+const arrival = fc
+  .tuple(fc.integer({ min: 0, max: 60_000_000 }), fc.boolean())
+  .map(([us, isTraced]) =>
+    message({ arrivedAtUs: noonUs + us, userProperties: isTraced ? [["traceparent", traceparent]] : [] }),
+  );
 const metricsInput: fc.Arbitrary<Input> = fc.tuple(
   arrival,
   fc.array(metricItem, { maxLength: 5 }).map((metrics) => ({ metrics, logs: [] })),
 );
+const totalsInput = metricsInput.map(
+  ([stored, items]): Input => [stored, { ...items, counterValues: "total" }],
+);
+const anyInput = fc.oneof(metricsInput, totalsInput);
 
 /** Encode all, in as many requests as `requestBytesMax` makes necessary; leave out what does not fit alone. */
 function requests(encoder: Encoder, inputs: readonly Input[]): Uint8Array[] {
@@ -82,11 +95,13 @@ function requests(encoder: Encoder, inputs: readonly Input[]): Uint8Array[] {
   return sent;
 }
 
-describe("a metrics encoder", () => {
+describe.each(modes)("a metrics encoder, %s,", (_, mode) => {
+  const settings = { ...plainSettings, ...mode };
+
   it("never passes requestBytesMax, and writes what protobuf-es would", () => {
     fc.assert(
       fc.property(
-        fc.array(metricsInput, { maxLength: 20 }),
+        fc.array(anyInput, { maxLength: 20 }),
         fc.integer({ min: 200, max: 3000 }),
         (inputs, max) => {
           for (const request of requests(
@@ -107,7 +122,7 @@ describe("a metrics encoder", () => {
       for (const input of inputs) encoding.add(...input);
       return encoding.finish();
     };
-    const inputs = fc.array(metricsInput, { minLength: 1, maxLength: 8 });
+    const inputs = fc.array(anyInput, { minLength: 1, maxLength: 8 });
     fc.assert(
       fc.property(inputs, fc.integer({ min: 150, max: 2000 }), fc.boolean(), (inputs, size, exact) => {
         const wholeSize = whole(inputs).request?.length ?? 0;
@@ -126,7 +141,7 @@ describe("a metrics encoder", () => {
 
   it("gives the same bytes again, also from its saved state and after encodings that were forgotten", () => {
     fc.assert(
-      fc.property(fc.array(fc.array(metricsInput, { maxLength: 5 }), { maxLength: 5 }), (batches) => {
+      fc.property(fc.array(fc.array(anyInput, { maxLength: 5 }), { maxLength: 5 }), (batches) => {
         const encoder = createMetricsEncoder(settings);
         const chunks: Uint8Array[] = [];
         for (const batch of batches) {
@@ -169,21 +184,22 @@ describe("a metrics encoder", () => {
               }),
             ),
           );
+          const isDelta = mode.temporality === "delta";
           const total = batches.flat().reduce((sum, { value }) => sum + value, 0);
           const metrics = sent.flatMap(decodeMetrics);
           const numbers = numberPoints(metrics);
-          const histograms = histogramPoints(metrics);
-          expect(numbers.at(-1)?.value.value).toBe(BigInt(total));
-          expect([histograms.at(-1)?.sum, histograms.at(-1)?.count]).toEqual([
-            total,
-            BigInt(batches.flat().length),
-          ]);
+          const histograms = [...histogramPoints(metrics), ...exponentialPoints(metrics)];
+          const totalOf = (values: unknown[]) =>
+            isDelta ? values.reduce<number>((sum, value) => sum + Number(value), 0) : Number(values.at(-1));
+          expect(totalOf(numbers.map(({ value }) => value.value))).toBe(total);
+          expect(totalOf(histograms.map(({ sum }) => sum))).toBe(total);
+          expect(totalOf(histograms.map(({ count }) => count))).toBe(batches.flat().length);
           for (const points of [numbers, histograms]) {
             for (const [i, point] of points.entries()) {
-              expect(point.startTimeUnixNano).toBe(points[0]?.startTimeUnixNano);
-              expect(point.timeUnixNano).toBeGreaterThan(
-                points[i - 1]?.timeUnixNano ?? point.startTimeUnixNano,
-              );
+              const before = points[i - 1];
+              const start = isDelta ? before?.timeUnixNano : before?.startTimeUnixNano;
+              if (before !== undefined) expect(point.startTimeUnixNano).toBe(start);
+              expect(point.timeUnixNano).toBeGreaterThan(before?.timeUnixNano ?? point.startTimeUnixNano);
             }
           }
         },
@@ -202,7 +218,11 @@ describe("a metrics encoder", () => {
           for (const metric of requests(encoder, inputs).flatMap(decodeMetrics)) {
             const isMonotonic = metric.data.case === "sum" && metric.data.value.isMonotonic;
             if (metric.data.case === "gauge") continue;
-            for (const point of [...numberPoints([metric]), ...histogramPoints([metric])]) {
+            const isDelta =
+              metric.data.value !== undefined &&
+              "aggregationTemporality" in metric.data.value &&
+              metric.data.value.aggregationTemporality === AggregationTemporality.DELTA;
+            for (const point of sequencePoints([metric])) {
               const identity = point.attributes.map(
                 ({ key, value }) => `${key}=${value?.value.case} ${value?.value.value}`,
               );
@@ -215,6 +235,7 @@ describe("a metrics encoder", () => {
               ].join();
               expect(point.timeUnixNano).toBeGreaterThan(last.get(series) ?? 0n);
               expect(point.timeUnixNano).toBeGreaterThan(point.startTimeUnixNano);
+              if (isDelta) expect(point.startTimeUnixNano).toBeGreaterThanOrEqual(last.get(series) ?? 0n);
               last.set(series, point.timeUnixNano);
             }
           }
@@ -244,11 +265,11 @@ describe("a logs encoder", () => {
   it("never passes requestBytesMax and loses nothing that fits", () => {
     fc.assert(
       fc.property(fc.array(logInput, { maxLength: 10 }), (inputs) => {
-        const sent = requests(createLogsEncoder({ ...settings, requestBytesMax: 4000 }), inputs);
+        const sent = requests(createLogsEncoder({ ...plainSettings, requestBytesMax: 4000 }), inputs);
         for (const request of sent) expect(request.length).toBeLessThanOrEqual(4000);
         const bodies = sent.flatMap(decodeLogs).map(({ body }) => body?.value.value);
         const fitting = inputs.filter((input) =>
-          createLogsEncoder({ ...settings, requestBytesMax: 4000 })
+          createLogsEncoder({ ...plainSettings, requestBytesMax: 4000 })
             .begin()
             .add(...input),
         );

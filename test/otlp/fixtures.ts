@@ -4,6 +4,7 @@ import { ExportMetricsServiceRequestSchema } from "../../gen/opentelemetry/proto
 import type { KeyValue } from "../../gen/opentelemetry/proto/common/v1/common_pb.ts";
 import type { LogRecord } from "../../gen/opentelemetry/proto/logs/v1/logs_pb.ts";
 import type {
+  ExponentialHistogramDataPoint,
   HistogramDataPoint,
   Metric,
   NumberDataPoint,
@@ -21,6 +22,17 @@ export const settings: EncoderSettings = {
   seriesMax: 1000,
   temporality: "cumulative",
 };
+
+/** All ways to aggregate, by name. */
+export const modes: [string, Pick<EncoderSettings, "temporality" | "histogramAggregation">][] = [
+  ["cumulative, explicit", { temporality: "cumulative", histogramAggregation: "explicit" }],
+  ["cumulative, exponential", { temporality: "cumulative", histogramAggregation: "exponential" }],
+  ["delta, explicit", { temporality: "delta", histogramAggregation: "explicit" }],
+  ["delta, exponential", { temporality: "delta", histogramAggregation: "exponential" }],
+];
+
+/** Of a sampled trace. */
+export const traceparent = `00-${"ab".repeat(16)}-${"cd".repeat(8)}-01`;
 
 /** Noon of some day, at a window's edge: the epoch of the times in these tests. */
 export const noonUs = 1_767_614_400_000_000;
@@ -113,6 +125,16 @@ export function numberPoints(metrics: readonly Metric[]): NumberDataPoint[] {
 
 export function histogramPoints(metrics: readonly Metric[]): HistogramDataPoint[] {
   return metrics.flatMap(({ data }) => (data.case === "histogram" ? data.value.dataPoints : []));
+}
+
+export function exponentialPoints(metrics: readonly Metric[]): ExponentialHistogramDataPoint[] {
+  return metrics.flatMap(({ data }) => (data.case === "exponentialHistogram" ? data.value.dataPoints : []));
+}
+
+/** All points that belong to a sequence. */
+export function sequencePoints(metrics: readonly Metric[]) {
+  const numbers = numberPoints(metrics.filter(({ data }) => data.case === "sum"));
+  return [...numbers, ...histogramPoints(metrics), ...exponentialPoints(metrics)];
 }
 
 /** Points as start and time in seconds after noon, and value. */

@@ -7,6 +7,7 @@ function record(value: number, more: Partial<SeriesRecord> = {}): SeriesRecord {
     flag: false,
     startUnixNano: 5n,
     timeUnixNano: 1_767_614_400_000_000_001n,
+    changedUnixNano: 1_767_614_400_000_000_002n,
     values: BigInt64Array.of(BigInt(value)),
     ...more,
   };
@@ -103,7 +104,7 @@ describe("SeriesState", () => {
   it("refuses another version by its number", () => {
     const chunk = save(new SeriesState(), ["a", record(1)]);
     chunk[0] = 9;
-    expect(() => loaded(chunk)).toThrow("Cannot load series state: met version 9, wanted 1");
+    expect(() => loaded(chunk)).toThrow("Cannot load series state: met version 9, wanted 2");
   });
 
   it("refuses a chunk that is cut short anywhere", () => {

@@ -302,6 +302,20 @@ describe("sequences", () => {
     ]);
   });
 
+  it("restart() ends those of every message that was refused, behind what followed", () => {
+    const encoder = createMetricsEncoder(settings);
+    const scrap = { name: "scrap" };
+    deliver(encoder, counter(1, 1), counter(1, 1, scrap));
+    const restart = encoder.restart(message(), metricItems(counter(100, 12)));
+    restart.also(message(), metricItems(counter(100, 13, scrap)));
+    restart.follow(message(), metricItems(counter(8, 24, scrap)));
+    restart.commit();
+    expect(spans(deliver(encoder, counter(2, 14), counter(8, 24, scrap)).metrics)).toEqual([
+      [12, 14, 2n],
+      [24, 24.001, 8n],
+    ]);
+  });
+
   it("restart() leaves series alone that only messages after the refused one touch", () => {
     const encoder = createMetricsEncoder(settings);
     const other = { attributes: [{ key: "line", value: "2" }] };

@@ -1,17 +1,16 @@
 import type { Attribute, MetricItem } from "../payload/format.ts";
 import type { Aggregate, Undo } from "./aggregate.ts";
 import { attributesKey, writeAttributes } from "./attributes.ts";
-import { type ItemTime, isFloat, type Points } from "./metric.ts";
-import { type PointSink, Series, type SeriesOptions } from "./series.ts";
+import { writeExemplar } from "./exemplar.ts";
+import type { MessageContext } from "./message-context.ts";
+import { isFloat, type Points, type SeriesIdentity } from "./metric.ts";
+import { type Point, Series, type SeriesOptions } from "./series.ts";
 import type { SeriesRecord } from "./series-state.ts";
 import { tag, type WireWriter } from "./wire.ts";
 
-/** Field numbers of NumberDataPoint and HistogramDataPoint alike. Source: OTLP, metrics.proto. */
+/** Field numbers that the data points of sums and histograms share. Source: OTLP, metrics.proto. */
 const startTag = tag(2, 1);
 const timeTag = tag(3, 1);
-
-/** A message time this far ahead of the arrival is a clock that is wrong, and would hold back every later point. */
-const aheadNanosMax = 600_000_000_000n;
 
 /** Attributes of the series that takes what is beyond the limit. Source: OpenTelemetry, "Metrics SDK", Cardinality. */
 const overflowAttributes: readonly Attribute[] = [{ key: "otel.metric.overflow", value: true }];
@@ -26,8 +25,9 @@ export interface SeriesDirectory {
   open(key: string, undo: Undo[]): void;
 }
 
-export interface CumulativeOptions<A> extends SeriesOptions<A> {
+export interface SeriesPointsOptions<A> extends SeriesOptions<A> {
   fieldNumber: number;
+  exemplarsField: number;
   tail: Uint8Array;
   /** Begins the key of each series; no other metric has the same. */
   keyPrefix: string;
@@ -35,15 +35,15 @@ export interface CumulativeOptions<A> extends SeriesOptions<A> {
 }
 
 /** The points of a sum or histogram: one a series and window. */
-export class CumulativePoints<A extends Aggregate<A>> implements Points {
+export class SeriesPoints<A extends Aggregate<A>> implements Points {
   readonly fieldNumber: number;
   readonly tail: Uint8Array;
-  readonly #options: CumulativeOptions<A>;
+  readonly #options: SeriesPointsOptions<A>;
   readonly #series = new Map<string, Series<A>>();
   #count = 0;
   #size = 0;
 
-  constructor(options: CumulativeOptions<A>) {
+  constructor(options: SeriesPointsOptions<A>) {
     this.fieldNumber = options.fieldNumber;
     this.tail = options.tail;
     this.#options = options;
@@ -57,32 +57,53 @@ export class CumulativePoints<A extends Aggregate<A>> implements Points {
     return this.#size;
   }
 
-  add({ attributes, type, value }: MetricItem, time: ItemTime, undo: Undo[]): void {
+  add(item: MetricItem, context: MessageContext, undo: Undo[]): void {
+    const { attributes, type, value } = item;
     const series = this.#find(attributes, undo);
     const { points } = series;
-    const growth = series.add(plausible(time), { value, isDouble: isFloat(type) }, undo);
-    const added = series.points - points;
-    if (growth === 0 && added === 0) return;
-    this.#size += growth;
-    this.#count += added;
-    undo.push(() => {
-      this.#size -= growth;
-      this.#count -= added;
-    });
+    const reading = {
+      // Totals of different series cannot be added up: that one only tells that others are missing.
+      value: this.#options.isTotal && series.attributes === overflowAttributes ? 0 : value,
+      isDouble: isFloat(type),
+      timeUnixNano: context.plausibleTimeOf(item),
+      trace: context.trace,
+    };
+    const growth = series.add(reading, undo);
+    this.#grow(growth, series.points - points, undo);
   }
 
-  finish(writer: WireWriter, changes: Map<string, SeriesRecord>): void {
+  restate({ key, attributes }: SeriesIdentity, timeUnixNano: bigint, undo: Undo[]): boolean {
+    const series = this.#open(key, attributes, undo);
+    if (!series.canRestate) return false;
+    this.#grow(series.restate(timeUnixNano, undo), 1, undo);
+    return true;
+  }
+
+  finish(writer: WireWriter, changes: Map<string, SeriesRecord>, changedUnixNano: bigint | undefined): void {
     for (const [key, series] of this.#series) {
-      const emit: PointSink<A> = ({ startUnixNano, timeUnixNano, aggregate }) => {
-        writer.open(1, series.pointContentSize(aggregate));
-        writer.byte(startTag);
-        writer.fixed64(startUnixNano);
-        writer.byte(timeTag);
-        writer.fixed64(timeUnixNano);
-        aggregate.write(writer, (fieldNumber) => writeAttributes(writer, fieldNumber, series.attributes));
-      };
-      changes.set(this.#options.keyPrefix + key, series.advance(emit));
+      const emit = (point: Point<A>) => this.#write(writer, series, point);
+      changes.set(this.#options.keyPrefix + key, series.advance(emit, changedUnixNano));
     }
+  }
+
+  #write(writer: WireWriter, series: Series<A>, point: Point<A>): void {
+    writer.open(1, point.contentSize);
+    writer.byte(startTag);
+    writer.fixed64(point.startUnixNano);
+    writer.byte(timeTag);
+    writer.fixed64(point.timeUnixNano);
+    point.aggregate.write(writer, (fieldNumber) => writeAttributes(writer, fieldNumber, series.attributes));
+    if (point.exemplar !== undefined) writeExemplar(writer, this.#options.exemplarsField, point.exemplar);
+  }
+
+  #grow(size: number, count: number, undo: Undo[]): void {
+    if (size === 0 && count === 0) return;
+    this.#size += size;
+    this.#count += count;
+    undo.push(() => {
+      this.#size -= size;
+      this.#count -= count;
+    });
   }
 
   #find(attributes: readonly Attribute[], undo: Undo[]): Series<A> {
@@ -104,8 +125,4 @@ export class CumulativePoints<A extends Aggregate<A>> implements Points {
     if (record === undefined) directory.open(keyPrefix + key, undo);
     return series;
   }
-}
-
-function plausible({ itemUnixNano, arrivalUnixNano }: ItemTime): bigint {
-  return itemUnixNano > arrivalUnixNano + aheadNanosMax ? arrivalUnixNano : itemUnixNano;
 }

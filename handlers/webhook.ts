@@ -13,6 +13,7 @@ import type { Adapter, Envelope, Stored } from "../pipeline/source/adapter.ts";
 import type { Authenticate } from "./authentication.ts";
 import { BodyCutError, BodyTooLargeError, readBody } from "./body.ts";
 import { methodNotAllowed, type ProblemOptions, type ProblemStatus, problem } from "./problem.ts";
+import { createRefusalLog } from "./refusal-log.ts";
 
 export interface WebhookOptions {
   source: SourceConfig;
@@ -41,6 +42,7 @@ export function createWebhook(options: WebhookOptions): Handler {
   const { source, adapter, authenticate, receiver, bodyBytesMax, counters, clock, logger, gate } = options;
   const retryStatus = source.retryStatus;
   const keepsAll = adapter.brokenEnvelope === "keep";
+  const logRefusal = createRefusalLog(source.name, { clock, logger });
   let lastFailureMs = Number.NEGATIVE_INFINITY;
 
   function refuse(
@@ -50,6 +52,7 @@ export function createWebhook(options: WebhookOptions): Handler {
     more?: ProblemOptions,
   ): Response {
     counters.refuse(source.name, reason);
+    logRefusal(reason, detail);
     return problem(status, detail, more);
   }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `serve`, `demo`, `check-config`, `sink`.
+ * The command line: `serve`, `demo`, `check-config`, `sink`, `drop-destination`.
  *
  * Exit status: 0 done; 1 failed while running; 2 bad usage or configuration, or a store written by a newer version.
  */
@@ -21,6 +21,9 @@ MQTT messages in, OpenTelemetry out, nothing acknowledged ever lost.
                                  --probe: ask the destinations too; exit 1 when one does not answer well
   demo [--keep]                  broker, gateway and receiver on this machine, with a small story
   sink [--host HOST] [--port N]  OTLP/gRPC receiver that prints what it decodes (127.0.0.1:4317)
+  drop-destination [--config PATH] NAME
+                                 give up what a destination that is no longer configured still owes; the
+                                 gateway must not run; exit 2 when no such destination was removed
 
 Options of every command:
   --log-level LEVEL              trace, debug, info, warn, error, fatal or silent
@@ -47,6 +50,7 @@ const commandOptions: Record<string, readonly string[]> = {
   demo: ["keep"],
   "check-config": ["probe"],
   sink: ["host", "port"],
+  "drop-destination": ["config"],
 };
 
 async function main(args: string[]): Promise<number> {
@@ -73,6 +77,17 @@ async function main(args: string[]): Promise<number> {
         probe: values.probe ?? false,
         write: (text) => process.stdout.write(text),
         writeError: (text) => process.stderr.write(text),
+      });
+    }
+    case "drop-destination": {
+      const [name] = rest;
+      if (name === undefined || rest.length > 1) throw new UsageError('"drop-destination" takes one NAME');
+      const { dropDestination } = await import("./drop-destination.ts");
+      return dropDestination({
+        name,
+        configPath: values.config ?? environment.GATEWAY_CONFIG,
+        environment,
+        write: (text) => process.stdout.write(text),
       });
     }
     default:

@@ -2,6 +2,8 @@ import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { Clock } from "../pipeline/clock.ts";
 import type { GatewayConfig, SecretReference } from "../pipeline/config/config.ts";
+import type { CredentialReport } from "../pipeline/credential-report.ts";
+import type { LaneCondition } from "../pipeline/deliver-health.ts";
 import { toError } from "../pipeline/errors.ts";
 import type { Logger } from "../pipeline/logger.ts";
 import type { LaneName } from "../pipeline/message.ts";
@@ -31,13 +33,12 @@ export interface FlushResult {
 }
 export type Flush = (options: { force: boolean; deadlineMs: number }) => Promise<FlushResult>;
 
-/** How a lane does, in the words of Azure IoT Operations. */
-export interface LaneHealth {
-  health: "Available" | "Degraded" | "Unavailable" | "Unknown";
-  reasonCode: string | null;
-  reason: string | null;
+/** How a lane does. */
+export interface LaneHealth extends LaneCondition {
   nextAttemptAtUs: number | null;
   retries: number;
+  /** What the receiver remarked when it took a batch. */
+  warning: string | null;
 }
 
 /** What the runtime tells the routes, and changes while they are in use. */
@@ -54,7 +55,11 @@ export interface AppOptions {
   config: GatewayConfig;
   receiver: Receiver;
   store: BatchStore;
-  delivery: { flush: Flush; health(): Promise<readonly { lane: LaneName; health: LaneHealth }[]> };
+  delivery: {
+    flush: Flush;
+    health(): Promise<readonly { lane: LaneName; health: LaneHealth }[]>;
+    credentials(): Promise<readonly CredentialReport[]>;
+  };
   telemetry: Telemetry;
   clock: Clock;
   logger: Logger;

@@ -16,7 +16,9 @@ const listQuery = z.strictObject({
   after: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   source: z.string().min(1).optional(),
-  reason: z.enum(["invalidPayload", "invalidEnvelope", "topicNotAllowed", "refused", "tooLarge"]).optional(),
+  reason: z
+    .enum(["invalidPayload", "invalidEnvelope", "topicNotAllowed", "refused", "tooLarge", "overdue"])
+    .optional(),
 });
 const idParam = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { laneKey } from "../pipeline/message.ts";
 import type { AppOptions } from "./app.ts";
 import { methodNotAllowed, problem } from "./problem.ts";
-import { describeStatus } from "./status.ts";
+import { describeStatus, healthOf, lanesOf } from "./status.ts";
 
 const prometheusType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -10,6 +10,16 @@ const prometheusType = "text/plain; version=0.0.4; charset=utf-8";
 export function createOperationRoutes(options: AppOptions): Hono {
   const { config, store, delivery, telemetry, clock, logger, state } = options;
   const routes = new Hono({ strict: false });
+
+  async function observe() {
+    const [ledger, lanes, credentials] = await Promise.all([
+      store.ledger(),
+      delivery.health(),
+      delivery.credentials(),
+    ]);
+    const health = new Map(lanes.map(({ lane, health }) => [laneKey(lane), health]));
+    return { ledger, health, credentials };
+  }
 
   routes.get("/livez", (c) => c.json({ status: "alive" }));
 
@@ -27,7 +37,7 @@ export function createOperationRoutes(options: AppOptions): Hono {
   });
 
   routes.get("/status", async (c) => {
-    const [ledger, health] = await Promise.all([store.ledger(), delivery.health()]);
+    const { ledger, health, credentials } = await observe();
     return c.json(
       describeStatus({
         version: state.version,
@@ -36,13 +46,16 @@ export function createOperationRoutes(options: AppOptions): Hono {
         ledger,
         config,
         counters: telemetry.requests,
-        health: new Map(health.map(({ lane, health }) => [laneKey(lane), health])),
+        health,
+        credentials,
       }),
     );
   });
 
   routes.get("/metrics", async (c) => {
-    const text = await telemetry.scrape(await store.ledger(), clock.nowUs());
+    const { ledger, health, credentials } = await observe();
+    const conditions = lanesOf(ledger).map((lane) => ({ lane: lane.name, ...healthOf(lane, health) }));
+    const text = await telemetry.scrape({ ledger, conditions, credentials, nowUs: clock.nowUs() });
     return c.body(text, 200, { "Content-Type": prometheusType });
   });
 

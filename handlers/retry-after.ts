@@ -44,7 +44,7 @@ export function createDrainMeter(store: Pick<BatchStore, "ledger">, clock: Clock
         ? undefined
         : {
             settledPerSecond: ((settled - last.settled) * 1000) / ageMs,
-            pending: sum(lanes, (lane) => lane.pending),
+            pending: sum(lanes, (lane) => (lane.isConfigured ? lane.pending : 0)),
           };
     last = { atMs, settled };
   }

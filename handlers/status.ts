@@ -1,4 +1,5 @@
 import type { GatewayConfig } from "../pipeline/config/config.ts";
+import { type CredentialReport, daysUntil } from "../pipeline/credential-report.ts";
 import { laneKey } from "../pipeline/message.ts";
 import type { RequestCounters } from "../pipeline/refusals.ts";
 import type { LaneLedger, Ledger, SourceLedger } from "../pipeline/store/batch-store.ts";
@@ -11,18 +12,40 @@ export interface StatusOptions {
   ledger: Ledger;
   config: Pick<GatewayConfig, "sources">;
   counters: RequestCounters;
+  credentials: readonly CredentialReport[];
   /** By `laneKey`. */
   health: ReadonlyMap<string, LaneHealth>;
 }
 
-/** Of a lane in the ledger that nothing delivers. */
-const notDelivered: LaneHealth = {
+const notTried: LaneHealth = {
   health: "Unknown",
   reasonCode: null,
   reason: null,
   nextAttemptAtUs: null,
   retries: 0,
+  warning: null,
 };
+
+/** The lanes that an operator is told of: those that are configured, and those that owe something all the same. */
+export function lanesOf({ lanes }: Ledger): LaneLedger[] {
+  return lanes.filter(({ isConfigured, pending }) => isConfigured || pending > 0);
+}
+
+/** How a lane of the ledger does. `health` is by `laneKey`, and has those that are delivered. */
+export function healthOf(
+  { name, isConfigured, pending }: LaneLedger,
+  health: ReadonlyMap<string, LaneHealth>,
+): LaneHealth {
+  if (isConfigured) return health.get(laneKey(name)) ?? notTried;
+  return {
+    ...notTried,
+    health: "Unavailable",
+    reasonCode: "DataflowOtelTargetConfigurationError",
+    reason:
+      `${laneKey(name)} is no longer configured, and ${pending} messages are kept for it: configure it again, ` +
+      `or give them up with mqtt-otlp-gateway drop-destination ${name.destination}`,
+  };
+}
 
 /** The ledger as an operator reads it. */
 export function describeStatus({ ledger, ...options }: StatusOptions) {
@@ -46,6 +69,7 @@ export function describeStatus({ ledger, ...options }: StatusOptions) {
     store: ledger.store,
     deadLetters: ledger.deadLetters,
     destinations: describeDestinations(ledger, options),
+    ...describeCredentials(options),
   };
 }
 
@@ -69,7 +93,7 @@ function describeSources(config: StatusOptions["config"], ledger: Ledger) {
 
 function describeDestinations(ledger: Ledger, options: Omit<StatusOptions, "ledger">) {
   const destinations: Record<string, Record<string, ReturnType<typeof describeLane>>> = {};
-  for (const lane of ledger.lanes) {
+  for (const lane of lanesOf(ledger)) {
     const { destination, signal } = lane.name;
     destinations[destination] ??= {};
     destinations[destination][signal] = describeLane(lane, options);
@@ -77,8 +101,24 @@ function describeDestinations(ledger: Ledger, options: Omit<StatusOptions, "ledg
   return destinations;
 }
 
+/** Of destinations that have any, or that lack what they should have; nothing when there are none. */
+function describeCredentials({ credentials, nowUs }: Pick<StatusOptions, "credentials" | "nowUs">) {
+  const reports = credentials.filter(
+    ({ problem, expirations }) => problem !== null || expirations.length > 0,
+  );
+  if (reports.length === 0) return {};
+  const described = reports.map(({ destination, problem, expirations }) => {
+    const ends = expirations.map(({ credential, expiresAtUs }) => {
+      const daysToExpiry = daysUntil(expiresAtUs, nowUs);
+      return [credential, { expiresAt: isoTime(expiresAtUs), daysToExpiry }];
+    });
+    return [destination, { problem, ...Object.fromEntries(ends) }];
+  });
+  return { credentials: Object.fromEntries(described) };
+}
+
 function describeLane(lane: LaneLedger, { nowUs, health }: Omit<StatusOptions, "ledger">) {
-  const condition = health.get(laneKey(lane.name)) ?? notDelivered;
+  const condition = healthOf(lane, health);
   return {
     owed: lane.owed,
     delivered: lane.delivered,
@@ -91,7 +131,7 @@ function describeLane(lane: LaneLedger, { nowUs, health }: Omit<StatusOptions, "
     retries: condition.retries,
     health: condition.health,
     reasonCode: condition.reasonCode,
-    reason: condition.reason,
+    reason: condition.reason ?? condition.warning,
     nextAttemptAt: condition.nextAttemptAtUs === null ? null : isoTime(condition.nextAttemptAtUs),
   };
 }

@@ -12,6 +12,10 @@ const sliceRowsMax = 500;
 /** Bounds what a crash sends again and what a refusal has to search. */
 const batchRowsMax = 50_000;
 
+/** What becomes dead letters in one transaction, so that nobody waits long for it. */
+const overdueRowsMax = 500;
+const overdueBytesMax = 4_194_304;
+
 /** A message that can never be sent, alone in its batch. */
 export interface Hopeless {
   kind: "hopeless";
@@ -34,13 +38,21 @@ export interface Sendable {
   payloadBytes: number;
   /** The first message that is in the request. */
   first: { message: StoredMessage; items: Items } | undefined;
+  /** Arrival of the oldest message that may become overdue. */
+  oldestArrivedAtUs: number;
+}
+
+/** Nothing but messages that are older than their lane waits, and expired ones. */
+export interface Overdue {
+  kind: "overdue";
+  messagesBySource: ReadonlyMap<string, number>;
 }
 
 /** A range of messages, read and encoded. */
 export interface Prepared {
   batch: Batch;
   expired: number;
-  content: Sendable | Hopeless;
+  content: Sendable | Hopeless | Overdue;
 }
 
 export interface PrepareOptions {
@@ -51,6 +63,8 @@ export interface PrepareOptions {
   afterId: number;
   lastId: number;
   sealedAtUs: number;
+  /** What arrived until then is overdue; undefined: nothing ever is. */
+  overdueUntilUs: number | undefined;
   limits: { messagesMax: number; payloadBytesMax: number };
   signal?: AbortSignal | undefined;
 }
@@ -96,7 +110,7 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-function createBuilder({ encoder, parse, sealedAtUs, limits }: PrepareOptions) {
+function createBuilder({ encoder, parse, sealedAtUs, overdueUntilUs, limits }: PrepareOptions) {
   const encoding = encoder.begin();
   let range: Batch | undefined;
   let rows = 0;
@@ -106,6 +120,8 @@ function createBuilder({ encoder, parse, sealedAtUs, limits }: PrepareOptions) {
   let first: Sendable["first"];
   let hopeless: Hopeless | undefined;
   let broken: Broken | undefined;
+  let oldestArrivedAtUs = Number.POSITIVE_INFINITY;
+  const overdue = { messages: 0, bytes: 0, messagesBySource: new Map<string, number>() };
 
   function include({ id }: StoredMessage) {
     range = { firstId: range?.firstId ?? id, lastId: id, sealedAtUs };
@@ -121,6 +137,18 @@ function createBuilder({ encoder, parse, sealedAtUs, limits }: PrepareOptions) {
     return false;
   }
 
+  /** Overdue messages make batches of their own. */
+  function takeOverdue(message: StoredMessage): boolean {
+    if (first !== undefined || overdue.messages === overdueRowsMax) return false;
+    if (overdue.bytes >= overdueBytesMax) return false;
+    include(message);
+    overdue.messages += 1;
+    overdue.bytes += message.payload.byteLength;
+    const { messagesBySource } = overdue;
+    messagesBySource.set(message.source, (messagesBySource.get(message.source) ?? 0) + 1);
+    return true;
+  }
+
   function consider(message: StoredMessage): boolean {
     if (rows === batchRowsMax) return false;
     if (message.expiresAtUs !== undefined && message.expiresAtUs <= sealedAtUs) {
@@ -128,6 +156,8 @@ function createBuilder({ encoder, parse, sealedAtUs, limits }: PrepareOptions) {
       expired += 1;
       return true;
     }
+    if (isOverdue(message, overdueUntilUs)) return takeOverdue(message);
+    if (overdue.messages > 0) return false;
     const bytes = message.payload.byteLength;
     const isOverLimit = messages >= limits.messagesMax || payloadBytes + bytes > limits.payloadBytesMax;
     if (first !== undefined && isOverLimit) return false;
@@ -145,13 +175,14 @@ function createBuilder({ encoder, parse, sealedAtUs, limits }: PrepareOptions) {
     messages += 1;
     payloadBytes += bytes;
     first ??= { message, items };
+    if (!message.isReplay) oldestArrivedAtUs = Math.min(oldestArrivedAtUs, message.arrivedAtUs);
     return true;
   }
 
   function complete(batch: Batch): Prepared {
     const { request, items } = encoding.finish();
-    const content = { kind: "sendable", encoding, request, messages, items, payloadBytes, first } as const;
-    return { batch, expired, content };
+    const counts = { messages, items, payloadBytes, oldestArrivedAtUs };
+    return { batch, expired, content: { kind: "sendable", encoding, request, first, ...counts } };
   }
 
   return {
@@ -166,6 +197,10 @@ function createBuilder({ encoder, parse, sealedAtUs, limits }: PrepareOptions) {
     },
     finish(): Prepared | Broken | undefined {
       if (range === undefined) return undefined;
+      if (overdue.messages > 0) {
+        const { messagesBySource } = overdue;
+        return { batch: range, expired, content: { kind: "overdue", messagesBySource } };
+      }
       if (hopeless) return { batch: range, expired, content: hopeless };
       if (broken) return broken;
       try {
@@ -178,6 +213,10 @@ function createBuilder({ encoder, parse, sealedAtUs, limits }: PrepareOptions) {
       }
     },
   };
+}
+
+function isOverdue({ arrivedAtUs, isReplay }: StoredMessage, overdueUntilUs: number | undefined): boolean {
+  return overdueUntilUs !== undefined && !isReplay && arrivedAtUs <= overdueUntilUs;
 }
 
 /** That the code fails on a message is a reason like any other to give it up: the lane must go on. */

@@ -1,30 +1,58 @@
+import type { ExportOutcome } from "./export/exporter.ts";
 import type { Logger } from "./logger.ts";
 import { type LaneName, laneKey } from "./message.ts";
 
 /** How a lane does, in the words that Azure IoT Operations uses. */
-export type HealthName = "Available" | "Degraded" | "Unavailable" | "Unknown";
+export const healthNames = ["Available", "Degraded", "Unavailable", "Unknown"] as const;
+export type HealthName = (typeof healthNames)[number];
+
+/** Why it does not do better, likewise. */
+export const reasonCodes = [
+  "DataflowOtelTargetConfigurationError",
+  "DataflowOtelTargetProcessingError",
+  "DataflowOtelTargetSendFailed",
+] as const;
+export type ReasonCode = (typeof reasonCodes)[number];
 
 export interface LaneCondition {
   health: HealthName;
-  reasonCode: string | null;
+  reasonCode: ReasonCode | null;
   /** The cause and what to do; null while all is well. */
   reason: string | null;
 }
 
+interface Condition {
+  health: HealthName;
+  reasonCode: ReasonCode | null;
+  /** What to do, beyond what the cause says itself. */
+  advice?: string;
+  /** The batch waits for another attempt. */
+  isRepeated?: boolean;
+}
+
 /** What a lane went through, as an operator should read it. */
 const conditions = {
-  unknown: { health: "Unknown", reasonCode: null, advice: "" },
-  available: { health: "Available", reasonCode: null, advice: "" },
-  retrying: {
+  available: { health: "Available", reasonCode: null },
+  /** No answer of the receiver's own came. */
+  away: { health: "Degraded", reasonCode: "DataflowOtelTargetSendFailed", isRepeated: true },
+  /** It is there, and cannot take the batch now. */
+  busy: {
     health: "Degraded",
     reasonCode: "DataflowOtelTargetSendFailed",
-    advice: "Check that the receiver runs and can be reached; nothing is dropped, the batch is sent again",
+    advice: "Look at the receiver's own log if this lasts",
+    isRepeated: true,
+  },
+  throttled: {
+    health: "Degraded",
+    reasonCode: "DataflowOtelTargetSendFailed",
+    advice: "The receiver asks for a pause: give it more capacity if this lasts",
+    isRepeated: true,
   },
   misconfigured: {
     health: "Unavailable",
     reasonCode: "DataflowOtelTargetConfigurationError",
-    advice:
-      "Check the endpoint's host, authentication and headers, and that the receiver takes this signal; nothing is dropped",
+    advice: "Changed credentials are tried at once, a changed configuration at the next start",
+    isRepeated: true,
   },
   refused: {
     health: "Degraded",
@@ -34,16 +62,27 @@ const conditions = {
   broken: {
     health: "Degraded",
     reasonCode: "DataflowOtelTargetProcessingError",
-    advice: "The gateway itself failed, and its log tells how; it tries again, and nothing is dropped",
+    advice: "The gateway itself failed, and its log tells how",
+    isRepeated: true,
   },
-} as const satisfies Record<string, { health: HealthName; reasonCode: string | null; advice: string }>;
+} as const satisfies Record<string, Condition>;
+
+/** What an attempt that has to be repeated tells of the receiver. */
+export function retryCondition({ answered, retryDelayMs = 0 }: ExportOutcome & { kind: "retryable" }) {
+  if (retryDelayMs > 0) return "throttled";
+  return answered ? "busy" : "away";
+}
 
 const logLevels = { Available: "info", Degraded: "warn", Unavailable: "error", Unknown: "info" } as const;
 
-/** A lane's condition, with one log line for each change of it. */
-export function createLaneHealth(name: LaneName, logger: Logger) {
+/** A lane's condition, with one log line for each change of it. `deliverWithinMs`: as the sender has it. */
+export function createLaneHealth(name: LaneName, logger: Logger, deliverWithinMs?: number) {
   let current: LaneCondition = { health: "Unknown", reasonCode: null, reason: null };
   let logged: LaneCondition = current;
+  const promise =
+    deliverWithinMs === undefined
+      ? "Nothing is dropped: the batch is sent again"
+      : `The batch is sent again; messages older than ${deliverWithinMs / 1000} s become dead letters`;
 
   return {
     get current() {
@@ -51,8 +90,9 @@ export function createLaneHealth(name: LaneName, logger: Logger) {
     },
     /** `silent`: the line that tells of it is written elsewhere. `fields`: what only the log tells. */
     change(to: keyof typeof conditions, cause?: string, { silent = false, fields = {} } = {}) {
-      const { health, reasonCode, advice } = conditions[to];
-      current = { health, reasonCode, reason: cause === undefined ? null : `${cause}. ${advice}` };
+      const { health, reasonCode, advice, isRepeated }: Condition = conditions[to];
+      const sentences = [cause, advice, isRepeated ? promise : undefined].filter((one) => one !== undefined);
+      current = { health, reasonCode, reason: sentences.length === 0 ? null : sentences.join(". ") };
       if (silent || (logged.health === health && logged.reasonCode === reasonCode)) return;
       logged = current;
       logger[logLevels[health]](

@@ -10,15 +10,19 @@ export function createDeadLetterLog(
 ) {
   const lines = new Map<string, { atMs: number; suppressed: number }>();
 
-  return (letter: { source: string; reason: string; detail: string; possiblyDelivered?: boolean }) => {
+  return (
+    letter: { source: string; reason: string; detail: string; possiblyDelivered?: boolean },
+    messages = 1,
+  ) => {
     const key = `${letter.source}/${letter.reason}`;
     const last = lines.get(key);
     const nowMs = clock.monotonicMs();
     if (last && nowMs - last.atMs < quietMs) {
-      last.suppressed += 1;
+      last.suppressed += messages;
       return;
     }
     lines.set(key, { atMs: nowMs, suppressed: 0 });
-    logger.warn({ lane, ...letter, suppressed: last?.suppressed ?? 0 }, "A message became a dead letter");
+    const suppressed = (last?.suppressed ?? 0) + messages - 1;
+    logger.warn({ lane, ...letter, suppressed }, "A message became a dead letter");
   };
 }

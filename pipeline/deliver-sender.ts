@@ -7,23 +7,26 @@
  *                  └─ half as large ┼─┼─▶ refused among others ──▶ unsealed
  *                            restart┘ └─▶ refused alone ──▶ settled: dead letter ──▶ next
  *
+ * A batch with a message that has waited too long is not attempted again but unsealed; those messages make a batch
+ * of their own, which is settled without being sent: each becomes a dead letter.
+ *
  * Nothing is saved ahead of a settlement: a crash at any point sends the open batch again, byte for byte.
  */
 import type { Clock } from "./clock.ts";
-import { type Hopeless, type Prepared, prepareBatch, type Sendable } from "./deliver-batch.ts";
-import { createLaneHealth } from "./deliver-health.ts";
+import { type Prepared, prepareBatch, type Sendable } from "./deliver-batch.ts";
+import { createBurial, type Death } from "./deliver-burial.ts";
+import { createLaneHealth, retryCondition } from "./deliver-health.ts";
 import { createBatchLimits, unlimited } from "./deliver-limits.ts";
 import { createDeadLetterLog } from "./deliver-log.ts";
 import { createPause } from "./deliver-pause.ts";
 import { createRecorder, type Write } from "./deliver-record.ts";
-import { restartSeries } from "./deliver-restart.ts";
 import { toError } from "./errors.ts";
 import type { Exporter, ExportOutcome } from "./export/exporter.ts";
 import type { Logger } from "./logger.ts";
 import { laneKey } from "./message.ts";
 import type { Encoder } from "./otlp/encoder.ts";
 import type { Parsed } from "./payload/format.ts";
-import type { Batch, DeadLetterReason, Lane, Settlement, StoredMessage } from "./store/batch-store.ts";
+import type { Batch, Lane, Settlement, StoredMessage } from "./store/batch-store.ts";
 
 /** Refusals without one success in between, after which the lane goes on at the pace of the back-off. */
 const refusalsInARowMax = 64;
@@ -33,6 +36,8 @@ export interface LaneSenderDeps {
   encoder: Encoder;
   exporter: Exporter;
   parse: (message: StoredMessage) => Parsed;
+  /** Messages that have waited for longer become dead letters; undefined: none ever does. */
+  deliverWithinMs?: number | undefined;
   clock: Clock;
   logger: Logger;
   /** 0 to 1, for the spread of the back-off. */
@@ -51,16 +56,23 @@ export interface Pass {
 
 /** One lane's batches, from the store to the receiver and back. One pass at a time. */
 export function createLaneSender(deps: LaneSenderDeps) {
-  const { lane, encoder, exporter, parse, clock, logger, random = Math.random, onExport } = deps;
+  const { lane, encoder, exporter, parse, deliverWithinMs, clock, logger, onExport } = deps;
+  const { random = Math.random } = deps;
   const pause = createPause(clock, random);
   const limits = createBatchLimits();
   const { record, owe, recordOwed } = createRecorder(lane);
-  const health = createLaneHealth(lane.name, logger);
-  const logDeadLetter = createDeadLetterLog(laneKey(lane.name), { clock, logger });
+  const health = createLaneHealth(lane.name, logger, deliverWithinMs);
+  const burial = createBurial({
+    attempted: { lane, encoder, parse },
+    deliverWithinMs,
+    log: createDeadLetterLog(laneKey(lane.name), { clock, logger }),
+  });
 
   let isStarted = false;
   let cursor = 0;
   let unansweredLastId = 0;
+  /** When the attempt that went so far was sealed. */
+  let unansweredSealedAtUs: number | undefined;
   /** Sealed before this process began, not encoded again yet. */
   let inherited: Batch | undefined;
   let open: Prepared | undefined;
@@ -76,6 +88,7 @@ export function createLaneSender(deps: LaneSenderDeps) {
     if (position.open) {
       const { notBeforeUs, ...batch } = position.open;
       inherited = batch;
+      unansweredSealedAtUs = batch.sealedAtUs;
       pause.resume(notBeforeUs);
     }
     isStarted = true;
@@ -92,13 +105,23 @@ export function createLaneSender(deps: LaneSenderDeps) {
     }
   }
 
+  /** What arrived until then has waited too long. */
+  function overdueUntilUs(): number | undefined {
+    return deliverWithinMs === undefined ? undefined : clock.nowUs() - deliverWithinMs * 1000;
+  }
+
   function prepare(lastId: number, sealedAtUs: number, size: typeof unlimited, signal: AbortSignal) {
-    return prepareBatch({ lane, encoder, parse, afterId: cursor, lastId, sealedAtUs, limits: size, signal });
+    const range = { afterId: cursor, lastId, sealedAtUs, overdueUntilUs: overdueUntilUs() };
+    return prepareBatch({ lane, encoder, parse, ...range, limits: size, signal });
   }
 
   async function prepareNext({ lastId, signal }: Pass): Promise<Prepared | undefined> {
     if (cursor >= lastId) return undefined;
-    return await prepare(lastId, clock.nowUs(), limits.current, signal);
+    // What went unanswered may have been delivered: it expires no more than it had then.
+    const sealedAtUs = cursor < unansweredLastId ? unansweredSealedAtUs : undefined;
+    const attemptedLastId = Math.min(lastId, unansweredLastId);
+    const attempted = sealedAtUs && (await prepare(attemptedLastId, sealedAtUs, limits.current, signal));
+    return attempted || (await prepare(lastId, clock.nowUs(), limits.current, signal));
   }
 
   /** Encode again what was sealed before the restart. */
@@ -107,7 +130,7 @@ export function createLaneSender(deps: LaneSenderDeps) {
     if (signal.aborted) return;
     inherited = undefined;
     if (prepared?.batch.lastId === lastId) open = prepared;
-    // With other settings than then it may not fit one request any more.
+    // With other settings than then it may not fit one request any more, and some of it may be overdue.
     else await record(settling({ kind: "unsealed" }));
   }
 
@@ -140,6 +163,14 @@ export function createLaneSender(deps: LaneSenderDeps) {
   /** True: the batch is open no more. False: wait. */
   async function attempt({ batch, expired, content }: Prepared, pass: Pass): Promise<boolean> {
     if (content.kind === "hopeless") return await bury(content, expired, pass);
+    if (content.kind === "overdue") {
+      await settle(await burial.overdue(batch, content, { expired }, unansweredLastId), pass);
+      return true;
+    }
+    if (content.oldestArrivedAtUs <= (overdueUntilUs() ?? Number.NEGATIVE_INFINITY)) {
+      await settle({ kind: "unsealed" }, pass);
+      return true;
+    }
     if (content.request === undefined) return await deliver(content, { expired, rejectedItems: 0 }, pass);
     const outcome = await send(content.request, pass.signal);
     switch (outcome.kind) {
@@ -152,7 +183,7 @@ export function createLaneSender(deps: LaneSenderDeps) {
       case "retryable":
         if (pass.signal.aborted && !outcome.answered) return await giveBack(batch);
         limits.failed();
-        health.change("retrying", outcome.reason);
+        health.change(retryCondition(outcome), outcome.reason);
         return await postpone(batch, pause.afterFailure(outcome.retryDelayMs), !outcome.answered);
       case "misconfigured":
         limits.failed();
@@ -189,15 +220,21 @@ export function createLaneSender(deps: LaneSenderDeps) {
 
   async function postpone(batch: Batch, delayMs: number, unanswered: boolean): Promise<false> {
     retries += 1;
-    if (unanswered) unansweredLastId = Math.max(unansweredLastId, batch.lastId);
+    if (unanswered) wentUnanswered(batch);
     const notBeforeUs = clock.nowUs() + Math.round(delayMs * 1000);
     await record({ run: () => lane.postpone({ notBeforeUs, unanswered }) });
     return false;
   }
 
+  function wentUnanswered({ lastId, sealedAtUs }: Batch) {
+    if (lastId < unansweredLastId) return;
+    unansweredLastId = lastId;
+    unansweredSealedAtUs = sealedAtUs;
+  }
+
   /** We ourselves gave the attempt up: no fault of the receiver, who may have taken it. */
-  async function giveBack({ lastId }: Batch): Promise<false> {
-    unansweredLastId = Math.max(unansweredLastId, lastId);
+  async function giveBack(batch: Batch): Promise<false> {
+    wentUnanswered(batch);
     const notBeforeUs = clock.nowUs();
     await record({ run: () => lane.postpone({ notBeforeUs, unanswered: true }) });
     return false;
@@ -224,24 +261,10 @@ export function createLaneSender(deps: LaneSenderDeps) {
     return !isPausing;
   }
 
-  async function bury(
-    {
-      message,
-      items,
-      reason,
-      path,
-      detail,
-    }: Omit<Hopeless, "kind" | "reason"> & { reason: DeadLetterReason },
-    expired: number,
-    pass: Pass,
-  ): Promise<true> {
-    const possiblyDelivered = message.id <= unansweredLastId;
-    const attempted = { lane, encoder, parse, message, attemptLastId: unansweredLastId };
-    const state = possiblyDelivered && items ? await restartSeries({ ...attempted, items }) : undefined;
-    const letter = { reason, detail, possiblyDelivered };
-    health.change("refused", detail, { silent: true });
-    logDeadLetter({ source: message.source, ...letter });
-    await settle({ kind: "dead", messageId: message.id, path, ...letter, expired, state }, pass);
+  async function bury(death: Death, expired: number, pass: Pass): Promise<true> {
+    const settlement = await burial.one(death, expired, unansweredLastId);
+    health.change("refused", death.detail, { silent: true });
+    await settle(settlement, pass);
     return true;
   }
 

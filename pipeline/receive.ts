@@ -8,10 +8,11 @@ import type { SourceConfig } from "./config/config.ts";
 import { createDeadLetterLog } from "./deliver-log.ts";
 import { EnvelopeError } from "./errors.ts";
 import { identityOf } from "./identity.ts";
+import { createLaneFilter, type LaneFilter } from "./lane-filter.ts";
 import type { Logger } from "./logger.ts";
 import { type LaneName, laneKey, type MqttMessage, type Signal } from "./message.ts";
 import type { OddityCounters } from "./oddities.ts";
-import type { Oddities, PayloadFormat, Refusal } from "./payload/format.ts";
+import type { Items, Oddities, PayloadFormat, Refusal } from "./payload/format.ts";
 import type { Element, Envelope, Stored } from "./source/adapter.ts";
 import { matchesTopicFilter } from "./source/topic.ts";
 import type { Arrival, BatchStore, DeadLetter, Verdict } from "./store/batch-store.ts";
@@ -26,8 +27,8 @@ export interface ReceiverOptions {
   clock: Clock;
   logger: Logger;
   format: PayloadFormat;
-  /** Every lane with its bit in `Verdict.lanes`. */
-  lanes: readonly { name: LaneName; mask: number }[];
+  /** Every lane with its bit in `Verdict.lanes`, and what it wants; without a filter, everything. */
+  lanes: readonly { name: LaneName; mask: number; filter?: LaneFilter | undefined }[];
   /** For replays: the sources as they are configured now. */
   sources: readonly SourceConfig[];
   payloadBytesMax: number;
@@ -60,7 +61,13 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   const logDeadLetter = createDeadLetterLog(undefined, { clock, logger });
   const sourcesByName = new Map(options.sources.map((source) => [source.name, source]));
   const masks: Record<Signal, number> = { metrics: 0, logs: 0 };
-  for (const { name, mask } of lanes) masks[name.signal] += mask;
+  const choosy: { signal: Signal; mask: number; wants: NonNullable<ReturnType<typeof createLaneFilter>> }[] =
+    [];
+  for (const { name, mask, filter } of lanes) {
+    const wants = filter && createLaneFilter(filter);
+    if (wants) choosy.push({ signal: name.signal, mask, wants });
+    else masks[name.signal] += mask;
+  }
 
   /** The rules of the front door; undefined: the message passes. */
   function findFault(source: SourceConfig, message: MqttMessage): Died | undefined {
@@ -83,9 +90,15 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       return { kind: "deadLettered", reason: "invalidPayload", path, detail };
     }
     if (parsed.oddities) countOddities(message.source, parsed.oddities);
-    const { metrics, logs } = parsed.items;
-    const owed = (metrics.length > 0 ? masks.metrics : 0) + (logs.length > 0 ? masks.logs : 0);
-    return { kind: "accepted", lanes: owed };
+    return { kind: "accepted", lanes: owingLanes(message, parsed.items) };
+  }
+
+  function owingLanes(message: MqttMessage, items: Items): number {
+    let owing = (items.metrics.length > 0 ? masks.metrics : 0) + (items.logs.length > 0 ? masks.logs : 0);
+    for (const { signal, mask, wants } of choosy) {
+      if (items[signal].length > 0 && wants(message)) owing += mask;
+    }
+    return owing;
   }
 
   function countOddities(source: string, met: Oddities) {

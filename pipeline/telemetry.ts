@@ -3,10 +3,11 @@
  * process sees is recorded as it happens. The metrics SDK takes a tenth of a second to load, so that it is loaded
  * at the first scrape, or when enough recordings wait for it; until then they wait in a list.
  */
-import type { Attributes, Counter, Histogram } from "@opentelemetry/api";
+import type { Counter, Histogram } from "@opentelemetry/api";
 import { createOddityCounters, type OddityCounters } from "./oddities.ts";
 import { createRequestCounters, type RequestCounters } from "./refusals.ts";
-import type { CommitObserver, LaneLedger, Ledger, SourceLedger } from "./store/batch-store.ts";
+import type { CommitObserver } from "./store/batch-store.ts";
+import { observed, type Scraped } from "./telemetry-observed.ts";
 
 /** One attempt to send, for the metrics. */
 export interface ExportObservation {
@@ -25,7 +26,7 @@ export interface Telemetry {
   readonly onCommit: CommitObserver;
   onExport(observation: ExportObservation): void;
   /** All metrics in the text format of Prometheus. */
-  scrape(ledger: Ledger, nowUs: number): Promise<string>;
+  scrape(scraped: Scraped): Promise<string>;
 }
 
 type Recording =
@@ -41,7 +42,7 @@ interface Instruments {
 
 interface Backend {
   record(recording: Recording): void;
-  scrape(ledger: Ledger, nowUs: number): Promise<string>;
+  scrape(scraped: Scraped): Promise<string>;
 }
 
 /** So many recordings have the SDK loaded for them. */
@@ -84,7 +85,7 @@ export function createTelemetry(): Telemetry {
     oddities,
     onCommit: ({ durationMs, messages }) => record({ kind: "commit", durationMs, messages }),
     onExport: (observation) => record({ kind: "export", ...observation }),
-    scrape: async (ledger, nowUs) => (await load()).scrape(ledger, nowUs),
+    scrape: async (scraped) => (await load()).scrape(scraped),
   };
 }
 
@@ -96,7 +97,7 @@ async function loadBackend(requests: RequestCounters, oddities: OddityCounters):
   const reader = new PrometheusExporter({ preventServerStart: true });
   const meter = new MeterProvider({ readers: [reader] }).getMeter("mqtt-otlp-gateway");
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
-  let scraped: { ledger: Ledger; nowUs: number } | undefined;
+  let scraped: Scraped | undefined;
 
   const histogram = (name: string, description: string, explicitBucketBoundaries: number[]) =>
     meter.createHistogram(name, { description, advice: { explicitBucketBoundaries } });
@@ -132,8 +133,8 @@ async function loadBackend(requests: RequestCounters, oddities: OddityCounters):
 
   return {
     record: (recording) => recordWith(instruments, recording),
-    async scrape(ledger, nowUs) {
-      scraped = { ledger, nowUs };
+    async scrape(now) {
+      scraped = now;
       const { resourceMetrics } = await reader.collect();
       return serializer.serialize(resourceMetrics);
     },
@@ -149,132 +150,4 @@ function recordWith(instruments: Instruments, recording: Recording) {
   const { destination, signal, outcome, durationMs } = recording;
   instruments.exports.add(1, { destination, signal, outcome });
   instruments.exportDuration.record(durationMs / 1000, { destination, signal });
-}
-
-interface Point {
-  value: number;
-  attributes?: Attributes;
-}
-
-interface Observed {
-  kind: "counter" | "gauge";
-  name: string;
-  description: string;
-  points(scraped: { ledger: Ledger; nowUs: number }): Point[];
-}
-
-/** What is read from the ledger, and from the counters beside it, at each scrape. */
-function observed(requests: RequestCounters, oddities: OddityCounters): Observed[] {
-  return [
-    ofSources("gateway_messages_received_total", "Acknowledged messages", (source) => source.received),
-    ofSources("gateway_messages_accepted_total", "Messages taken for delivery", (source) => source.accepted),
-    ofSources(
-      "gateway_messages_duplicate_total",
-      "Repeats that were acknowledged",
-      (source) => source.duplicates,
-    ),
-    {
-      kind: "counter",
-      name: "gateway_messages_expired_total",
-      description: "Messages past their Message Expiry Interval, on arrival or in the store",
-      points: ({ ledger }) => [
-        { value: sum(Object.values(ledger.sources)), attributes: { stage: "arrival" } },
-        { value: sum(ledger.lanes), attributes: { stage: "delivery" } },
-      ],
-    },
-    {
-      kind: "counter",
-      name: "gateway_messages_dead_lettered_total",
-      description: "Messages that became dead letters",
-      points: ({ ledger }) =>
-        ledger.deadLettered.map(({ stage, reason, count }) => ({
-          value: count,
-          attributes: { stage, reason },
-        })),
-    },
-    ofLanes(
-      "counter",
-      "gateway_messages_delivered_total",
-      "Messages that a lane delivered",
-      (lane) => lane.delivered,
-    ),
-    ofLanes("gauge", "gateway_messages_pending", "Messages that a lane still owes", (lane) => lane.pending),
-    ofLanes(
-      "gauge",
-      "gateway_oldest_pending_seconds",
-      "Age of the oldest message that a lane owes",
-      (lane, nowUs) =>
-        lane.oldestArrivedAtUs === undefined ? 0 : Math.max(0, (nowUs - lane.oldestArrivedAtUs) / 1_000_000),
-    ),
-    ofLanes(
-      "counter",
-      "gateway_items_exported_total",
-      "Items that a receiver took",
-      (lane) => lane.exportedItems,
-    ),
-    ofLanes(
-      "counter",
-      "gateway_items_rejected_total",
-      "Items that a receiver rejected",
-      (lane) => lane.rejectedItems,
-    ),
-    {
-      kind: "counter",
-      name: "gateway_requests_refused_total",
-      description: "Requests that were never acknowledged",
-      points: () =>
-        [...requests.bySource()].map(({ source, reason, count }) => ({
-          value: count,
-          attributes: { source, reason },
-        })),
-    },
-    {
-      kind: "counter",
-      name: "gateway_payload_oddities_total",
-      description: "Things in payloads that were taken, though their sender may have meant something else",
-      points: () =>
-        [...oddities.bySource()].map(({ source, oddity, count }) => ({
-          value: count,
-          attributes: { source, oddity },
-        })),
-    },
-    {
-      kind: "gauge",
-      name: "gateway_store_bytes",
-      description: "Size of the store",
-      points: ({ ledger }) => [{ value: ledger.store.bytes }],
-    },
-  ];
-}
-
-function ofSources(name: string, description: string, read: (source: SourceLedger) => number): Observed {
-  return {
-    kind: "counter",
-    name,
-    description,
-    points: ({ ledger }) =>
-      Object.entries(ledger.sources).map(([source, counts]) => ({
-        value: read(counts),
-        attributes: { source },
-      })),
-  };
-}
-
-function ofLanes(
-  kind: Observed["kind"],
-  name: string,
-  description: string,
-  read: (lane: LaneLedger, nowUs: number) => number,
-): Observed {
-  return {
-    kind,
-    name,
-    description,
-    points: ({ ledger, nowUs }) =>
-      ledger.lanes.map((lane) => ({ value: read(lane, nowUs), attributes: { ...lane.name } })),
-  };
-}
-
-function sum(counts: { expired: number }[]): number {
-  return counts.reduce((total, { expired }) => total + expired, 0);
 }

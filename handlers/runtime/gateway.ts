@@ -4,14 +4,15 @@ import { dirname } from "node:path";
 import { systemClock } from "../../pipeline/clock.ts";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
 import type { Logger } from "../../pipeline/logger.ts";
-import type { LaneName } from "../../pipeline/message.ts";
 import { aioFormat } from "../../pipeline/payload/aio.ts";
 import { createReceiver } from "../../pipeline/receive.ts";
 import { openThreadedStore } from "../../pipeline/store/thread.ts";
 import { createTelemetry } from "../../pipeline/telemetry.ts";
 import type { GatewayState } from "../app.ts";
 import { startDeliveryThread } from "./delivery-thread.ts";
+import { describeMissing } from "./missing.ts";
 import { createSecrets } from "./secrets.ts";
+import { storeOptions } from "./store-options.ts";
 import { version } from "./version.ts";
 
 export interface Gateway {
@@ -40,23 +41,19 @@ export async function openGateway(
   const { logger, environment = { ...process.env } } = options;
   const clock = systemClock;
   const telemetry = createTelemetry();
-  const { open: secrets } = createSecrets({ clock, environment });
+  const secrets = createSecrets({ clock, environment });
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
   mkdirSync(dirname(config.store.path), { recursive: true });
-  const names = laneNames(config);
   const opening = openThreadedStore({
-    path: config.store.path,
-    bytesMax: config.store.bytesMax,
-    deadLetterBytesMax: config.deadLetters.bytesMax,
-    dedupe: config.dedupe,
-    lanes: names,
+    ...storeOptions(config),
     onCommit: telemetry.onCommit,
     onFailure: failed.reject,
   });
   // Imported while the writer thread starts on another core.
   const [store, { createApp }] = await Promise.all([opening, import("../app.ts")]);
   for (const notice of store.notices) logger.warn({}, notice);
+  for (const missing of describeMissing(config, secrets)) logger.warn({}, missing);
 
   const delivery = startDeliveryThread({
     config,
@@ -71,7 +68,10 @@ export async function openGateway(
     clock,
     logger,
     format: aioFormat,
-    lanes: names.map((name) => ({ name, mask: store.lane(name).mask })),
+    lanes: storeOptions(config).lanes.map((lane) => {
+      const { name, mask } = store.lane(lane);
+      return { name, mask, filter: lane.filter };
+    }),
     sources: config.sources,
     payloadBytesMax: config.limits.payloadBytesMax,
     oddities: telemetry.oddities,
@@ -86,7 +86,7 @@ export async function openGateway(
     telemetry,
     clock,
     logger,
-    secrets,
+    secrets: secrets.open,
     state,
   });
 
@@ -106,11 +106,4 @@ export async function openGateway(
       await store.close();
     },
   };
-}
-
-/** Every lane of a configuration, destination by destination. */
-function laneNames(config: GatewayConfig): LaneName[] {
-  return config.destinations.flatMap(({ name, signals }) =>
-    signals.map((signal) => ({ destination: name, signal })),
-  );
 }

@@ -8,6 +8,7 @@
  * - for each lane: owed = delivered + expired + deadLettered + pending
  * - what a promise of this interface resolved for survives kill -9
  */
+import type { LaneFilter } from "../lane-filter.ts";
 import type { LaneName, MqttMessage } from "../message.ts";
 
 /** Why a dead letter died, as a label: few values, never text of a sender. */
@@ -16,7 +17,11 @@ export type DeadLetterReason =
   | "invalidEnvelope"
   | "topicNotAllowed"
   | "refused"
-  | "tooLarge";
+  | "tooLarge"
+  /** Older than its lane waits for the receiver. */
+  | "overdue"
+  /** The lane was no longer configured, and an operator dropped what it owed. */
+  | "dropped";
 
 /** What the checks before the store say of one message. The store itself adds whether it is a duplicate. */
 export type Verdict =
@@ -46,6 +51,8 @@ export interface StoredMessage extends MqttMessage {
   id: number;
   arrivedAtUs: number;
   expiresAtUs?: number | undefined;
+  /** An operator let it through again: no limit of time applies. */
+  isReplay?: boolean | undefined;
 }
 
 /** A contiguous range of ids, both included. */
@@ -88,6 +95,8 @@ export type Settlement =
       expired: number;
       state?: StateChange | undefined;
     }
+  /** Every message of the batch becomes a dead letter but the `expired` ones, those that had when it was sealed. */
+  | { kind: "overdue"; detail: string; expired: number; state?: StateChange | undefined }
   /** The batch is open no more and the cursor stays. */
   | { kind: "unsealed" };
 
@@ -178,6 +187,8 @@ export interface SourceLedger {
 
 export interface LaneLedger {
   name: LaneName;
+  /** False: the configuration names it no more, and nothing delivers what it still owes. */
+  isConfigured: boolean;
   owed: number;
   delivered: number;
   expired: number;
@@ -192,6 +203,7 @@ export interface LaneLedger {
 export interface Ledger {
   /** By name; the totals of the contract are the sums over these. */
   sources: Record<string, SourceLedger>;
+  /** The configured ones, then those that are so no more. */
   lanes: LaneLedger[];
   /** How many died, ever: by stage, and reason. */
   deadLettered: { stage: "arrival" | "delivery"; reason: DeadLetterReason; count: number }[];
@@ -219,12 +231,20 @@ export interface BatchStore {
 /** One line for each commit of appended messages, for the gateway's own metrics. */
 export type CommitObserver = (commit: { durationMs: number; messages: number }) => void;
 
+/** A lane as it is configured. */
+export interface LaneOptions extends LaneName {
+  /** What a lane that is new to the store begins with: nothing, or all that still waits for another one of its signal. */
+  startAt?: "now" | "oldest" | undefined;
+  /** What it takes of that; undefined: all. */
+  filter?: LaneFilter | undefined;
+}
+
 export interface StoreOptions {
   path: string;
   bytesMax: number;
   deadLetterBytesMax: number;
   dedupe: { windowSeconds: number; entriesMax: number };
-  /** At most 48. Lanes that the store knows and that are not named here owe nothing newer. */
-  lanes: readonly LaneName[];
+  /** At most 48. Lanes that the store knows and that are not named here keep what they owe, and owe nothing newer. */
+  lanes: readonly LaneOptions[];
   onCommit?: CommitObserver | undefined;
 }

@@ -22,7 +22,7 @@ export interface LaneOwner {
   lastId(): number;
   /** The lane has settled these rows. */
   release(rows: readonly Row[]): void;
-  bury(row: Row, lane: LaneName, settlement: Settlement & { kind: "dead" }): void;
+  bury(row: Row, lane: LaneName, death: Omit<Settlement & { kind: "dead" }, "kind" | "messageId">): void;
 }
 
 /** One lane of the store in memory: the rows that it owes, in order, and its counters. */
@@ -59,6 +59,7 @@ export class MemoryLane implements Lane {
   ledger(): LaneLedger {
     return {
       name: this.name,
+      isConfigured: true,
       ...this.#counts,
       pending: this.#queue.length,
       oldestArrivedAtUs: this.#queue[0]?.message.arrivedAtUs,
@@ -110,8 +111,16 @@ export class MemoryLane implements Lane {
     if (settlement.kind === "dead") {
       const row = rows.find(({ message }) => message.id === settlement.messageId);
       if (!row) throw new Error(`Cannot bury message ${settlement.messageId}: not in ${rangeText(open)}`);
-      this.#owner.bury(row, this.name, settlement);
-      this.#counts.deadLettered += 1;
+      this.#bury(row, settlement);
+    }
+    if (settlement.kind === "overdue") {
+      const { detail, expired } = settlement;
+      for (const row of rows) {
+        const { id, expiresAtUs = Number.POSITIVE_INFINITY } = row.message;
+        const possiblyDelivered = id <= this.#unansweredLastId;
+        if (expiresAtUs > open.sealedAtUs)
+          this.#bury(row, { reason: "overdue", detail, possiblyDelivered, expired });
+      }
     }
     this.#open = next && { ...next, notBeforeUs: next.sealedAtUs };
     if (settlement.kind === "unsealed") return;
@@ -133,6 +142,11 @@ export class MemoryLane implements Lane {
     const open = this.#openBatch("postpone");
     open.notBeforeUs = notBeforeUs;
     if (unanswered) this.#unansweredLastId = Math.max(this.#unansweredLastId, open.lastId);
+  }
+
+  #bury(row: Row, death: Parameters<LaneOwner["bury"]>[2]) {
+    this.#owner.bury(row, this.name, death);
+    this.#counts.deadLettered += 1;
   }
 
   #openBatch(what: string): OpenBatch {

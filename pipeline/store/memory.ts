@@ -8,6 +8,7 @@ import type {
   DeadLetterReason,
   Ledger,
   SourceLedger,
+  StoredMessage,
   StoreOptions,
 } from "./batch-store.ts";
 import { type DedupeFinding, DedupeTable } from "./dedupe.ts";
@@ -32,8 +33,8 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
   const graves = createDeadLetters({ bytesMax: options.deadLetterBytesMax, bytesOf: messageBytes });
 
   const lanes = options.lanes.map(
-    (name, index) =>
-      new MemoryLane(name, 2 ** index, {
+    ({ destination, signal }, index) =>
+      new MemoryLane({ destination, signal }, 2 ** index, {
         lastId: () => lastId,
         release(rows) {
           for (const row of rows) {
@@ -42,7 +43,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
           }
         },
         bury({ message }, lane, { reason, path = "", detail, possiblyDelivered }) {
-          const { id: _, arrivedAtUs, expiresAtUs: __, ...rest } = message;
+          const { id: _, arrivedAtUs, expiresAtUs: __, isReplay: ___, ...rest } = message;
           graves.add({
             message: rest,
             arrivedAtUs,
@@ -96,12 +97,11 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
     message: MqttMessage,
     {
       lanes: mask,
-      arrivedAtUs,
-      expiresAtUs,
-    }: { lanes: number; arrivedAtUs: number; expiresAtUs?: number | undefined },
+      ...times
+    }: { lanes: number } & Pick<StoredMessage, "arrivedAtUs" | "expiresAtUs" | "isReplay">,
   ) {
     lastId += 1;
-    const stored = { ...message, payload: message.payload.slice(), id: lastId, arrivedAtUs, expiresAtUs };
+    const stored = { ...message, payload: message.payload.slice(), id: lastId, ...times };
     const row: Row = { message: stored, bytes: messageBytes(message), owedBy: 0 };
     for (const lane of lanesOf(mask)) lane.owe(row);
     if (row.owedBy > 0) bytes += row.bytes;
@@ -141,7 +141,10 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
       counts[kind] += 1;
       result[kind] += 1;
       if (repeat === "duplicate") continue;
-      if (verdict.kind === "accepted") store(message, { ...verdict, arrivedAtUs });
+      if (verdict.kind === "accepted") {
+        const { lanes: mask, expiresAtUs } = verdict;
+        store(message, { lanes: mask, expiresAtUs, arrivedAtUs });
+      }
       if (verdict.kind === "deadLettered") {
         const { reason, path, detail } = verdict;
         graves.add({
@@ -185,7 +188,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
           counts.received += 1;
           counts.accepted += 1;
         }
-        store(letter.message, { ...verdict, arrivedAtUs: letter.arrivedAtUs });
+        store(letter.message, { ...verdict, arrivedAtUs: letter.arrivedAtUs, isReplay: true });
         return graves.delete(id);
       },
     },

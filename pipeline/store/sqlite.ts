@@ -2,6 +2,7 @@ import { toError } from "../errors.ts";
 import { type LaneName, laneKey } from "../message.ts";
 import type { Arrival, BatchStore, Lane, Ledger, StoreOptions } from "./batch-store.ts";
 import { Appender } from "./sqlite/appender.ts";
+import { finishClaims } from "./sqlite/claim.ts";
 import { Counters } from "./sqlite/counters.ts";
 import { checkPages, salvaged, setAside, unfinishedSalvage } from "./sqlite/damage.ts";
 import { DeadLetters } from "./sqlite/dead-letters.ts";
@@ -9,7 +10,7 @@ import { DedupeRows } from "./sqlite/dedupe-rows.ts";
 import { type Database, isDamaged } from "./sqlite/driver.ts";
 import { LaneReader } from "./sqlite/lane-reader.ts";
 import { LaneWriter } from "./sqlite/lane-writer.ts";
-import { LaneCounters, type LaneRecord, registerLanes } from "./sqlite/lanes.ts";
+import { dropOwed, LaneCounters, type LaneRecord, registerLanes } from "./sqlite/lanes.ts";
 import { type ArrivalRow, Messages, toArrivalRow } from "./sqlite/messages.ts";
 import { lockStore, openWriter } from "./sqlite/open.ts";
 import { salvage } from "./sqlite/salvage.ts";
@@ -22,6 +23,13 @@ export interface SqliteStore extends BatchStore {
   /** Arrivals that were packed elsewhere. */
   appendRows(rows: readonly ArrivalRow[]): ReturnType<BatchStore["append"]>;
   readonly laneRecords: readonly LaneRecord[];
+  /** Lanes that the store knows and that are not configured. */
+  readonly removedLanes: readonly LaneName[];
+  /**
+   * Drop what the removed lanes of a destination still owe: counted as dead letters, of which none is kept. Gives
+   * how many messages each of these lanes owed.
+   */
+  dropDestination(destination: string): Promise<{ lane: LaneName; messages: number }[]>;
 }
 
 /**
@@ -79,13 +87,19 @@ function assemble(
 ): SqliteStore {
   const { path, bytesMax } = options;
   const registered = registerLanes(db, options.lanes);
-  notices.push(...registered.notices);
-
   const counters = new Counters(db);
   const space = new Space({ db, counters, path, bytesMax, shares });
+  const claimants = registered.configured.map((record, at) => ({
+    ...record,
+    filter: options.lanes[at]?.filter,
+  }));
+  notices.push(...finishClaims(db, claimants, (work) => space.settling(work)));
+  for (const { name, pending } of registered.removed) {
+    if (pending > 0) notices.push(keptFor(name, pending));
+  }
   const messages = new Messages(db);
   const sources = new Sources(db);
-  const lanes = new LaneCounters(db, registered.lanes);
+  const lanes = new LaneCounters(db, registered);
   const deadLetters = new DeadLetters({ db, counters, messages, lanes, sources, space });
   const dedupe = new DedupeRows(db, {
     windowSeconds: options.dedupe.windowSeconds,
@@ -127,7 +141,7 @@ function assemble(
   sweepOn();
 
   const laneOf = new Map(
-    registered.lanes.map((record) => {
+    registered.configured.map((record) => {
       const writer = new LaneWriter(record, { db, space, deadLetters, onSettled: sweepOn });
       return [laneKey(record.name), joinLane(record, new LaneReader(db, record.bit), writer)];
     }),
@@ -136,7 +150,19 @@ function assemble(
   return {
     instanceId: instanceIdOf(db),
     notices,
-    laneRecords: registered.lanes,
+    laneRecords: registered.configured,
+    removedLanes: registered.removed.map(({ name }) => name),
+    async dropDestination(destination) {
+      return space.settling(() =>
+        registered.removed
+          .filter(({ name }) => name.destination === destination)
+          .map(({ name, bit }) => {
+            const messages = dropOwed(db, bit);
+            deadLetters.discard("dropped", messages);
+            return { lane: name, messages };
+          }),
+      );
+    },
     deadLetters,
     append: async (arrivals: readonly Arrival[]) => appender.append(arrivals.map(toArrivalRow)),
     appendRows: (rows) => appender.append(rows),
@@ -181,6 +207,11 @@ export function joinLane(
     settle: (settlement, next) => writer.settle(settlement, next),
     postpone: (options) => writer.postpone(options),
   };
+}
+
+function keptFor(name: LaneName, messages: number): string {
+  const kept = `Lane ${laneKey(name)} is no longer configured and keeps ${messages} messages`;
+  return `${kept} until it is, or until mqtt-otlp-gateway drop-destination ${name.destination} gives them up`;
 }
 
 function instanceIdOf(db: Database): string {

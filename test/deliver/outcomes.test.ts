@@ -200,8 +200,43 @@ describe("flush()", () => {
     ]);
     expect(logger.lines[0]?.fields).toMatchObject({
       lane: "collector/metrics",
-      reason: expect.stringMatching(/cut.*Check that the receiver runs/),
+      reason: "The connection was cut. Nothing is dropped: the batch is sent again",
+      reasonCode: "DataflowOtelTargetSendFailed",
     });
+  });
+
+  it.each([
+    ["no answer came", outcomes.cut, "Degraded", "DataflowOtelTargetSendFailed", "is sent again"],
+    ["it cannot take it now", outcomes.unavailable, "Degraded", "DataflowOtelTargetSendFailed", "own log"],
+    [
+      "it asks for a pause",
+      { ...outcomes.unavailable, retryDelayMs: 10 },
+      "Degraded",
+      "DataflowOtelTargetSendFailed",
+      "capacity",
+    ],
+    [
+      "it wants another credential",
+      outcomes.unauthenticated,
+      "Unavailable",
+      "DataflowOtelTargetConfigurationError",
+      "credentials",
+    ],
+    [
+      "it refuses the data",
+      outcomes.invalid,
+      "Degraded",
+      "DataflowOtelTargetProcessingError",
+      "dead letters",
+    ],
+  ])("tells the cause and what to do when %s", async (_, outcome, health, reasonCode, advice) => {
+    const { append, flush, exporter, delivery } = setUp();
+    await append(["a"]);
+    exporter.answer = () => outcome;
+    await flush();
+    expect(delivery.health()).toMatchObject({ health, reasonCode });
+    expect(delivery.health().reason).toContain(outcome.reason);
+    expect(delivery.health().reason).toContain(advice);
   });
 });
 

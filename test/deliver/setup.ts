@@ -72,6 +72,7 @@ export function createFakeEncoder({ requestBytesMax = 1_000_000 } = {}): FakeEnc
       const texts = [text(message)];
       return {
         follow: (later) => texts.push(text(later)),
+        also: (refused) => texts.push(text(refused)),
         commit() {
           restarted.push(texts.join(" before "));
           return { kind: "append", bytes: bytes(`restart ${text(message)}`) };
@@ -119,6 +120,7 @@ export function patched(store: BatchStore, patch: (lane: Lane) => Partial<Lane>)
 export function setUp(
   options: Partial<LaneDeliveryDeps["batching"]> & {
     requestBytesMax?: number;
+    deliverWithinMs?: number;
     store?: BatchStore;
     clock?: ReturnType<typeof createFakeClock>;
     laneName?: LaneName;
@@ -149,6 +151,7 @@ export function setUp(
       return parse(message);
     },
     batching: { latencyMs: options.latencyMs ?? 5_000, maxMessages: options.maxMessages ?? 0 },
+    deliverWithinMs: options.deliverWithinMs,
     clock,
     logger,
     random: () => 0.5,

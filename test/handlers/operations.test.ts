@@ -30,7 +30,7 @@ describe("GET /status", () => {
     const { post, status, clock } = createTestApp({
       health: {
         health: "Degraded",
-        reasonCode: "X",
+        reasonCode: "DataflowOtelTargetSendFailed",
         reason: "Away",
         nextAttemptAtUs: 1_767_607_200_000_000,
         retries: 3,
@@ -49,7 +49,7 @@ describe("GET /status", () => {
       rejectedItems: 0,
       retries: 3,
       health: "Degraded",
-      reasonCode: "X",
+      reasonCode: "DataflowOtelTargetSendFailed",
       reason: "Away",
       nextAttemptAt: "2026-01-05T10:00:00.000Z",
     };
@@ -86,6 +86,93 @@ describe("GET /status", () => {
         collector: { metrics: { ...lane, owed: 1, pending: 1, oldestPendingSeconds: 2 }, logs: lane },
       },
     });
+  });
+});
+
+describe("a destination that is no longer configured", () => {
+  const removed = (pending: number) =>
+    createTestApp({
+      wrapStore: (store) => ({
+        ...store,
+        async ledger() {
+          const ledger = await store.ledger();
+          const [lane] = ledger.lanes;
+          if (!lane) throw new Error("No lane");
+          const name = { destination: "former", signal: "logs" } as const;
+          return { ...ledger, lanes: [...ledger.lanes, { ...lane, name, isConfigured: false, pending }] };
+        },
+      }),
+    });
+
+  it("is in /status and /metrics with what it still owes, and how to give that up", async () => {
+    const { app, status } = removed(3);
+    const { destinations } = (await status()) as { destinations: Record<string, unknown> };
+    expect(destinations.former).toMatchObject({
+      logs: {
+        pending: 3,
+        health: "Unavailable",
+        reasonCode: "DataflowOtelTargetConfigurationError",
+        reason: expect.stringMatching(/no longer configured.* 3 messages.*drop-destination former$/),
+      },
+    });
+    const text = await (await app.request("/metrics")).text();
+    expect(text).toContain('gateway_messages_pending{destination="former",signal="logs"} 3\n');
+    expect(text).toContain(
+      'gateway_destination_health{destination="former",signal="logs",health="Unavailable"} 1\n',
+    );
+  });
+
+  it("is in neither once it owes nothing, but for its counters", async () => {
+    const { app, status } = removed(0);
+    expect((await status()).destinations).not.toHaveProperty("former");
+    const text = await (await app.request("/metrics")).text();
+    expect(text).not.toContain('gateway_destination_health{destination="former"');
+    expect(text).toContain('gateway_messages_delivered_total{destination="former",signal="logs"} 0\n');
+  });
+});
+
+describe("a lane's reason in /status", () => {
+  it("is the receiver's remark while there is nothing worse to tell", async () => {
+    const { status } = createTestApp({ health: { health: "Available", warning: "3 points were too old" } });
+    const { destinations } = (await status()) as { destinations: Record<string, unknown> };
+    expect(destinations.collector).toMatchObject({
+      metrics: { health: "Available", reasonCode: null, reason: "3 points were too old" },
+    });
+  });
+});
+
+describe("credentials of destinations", () => {
+  const days = (count: number) => 1_767_607_200_000_000 + count * 86_400_000_000;
+  const credentials = [
+    {
+      destination: "otel",
+      problem: "Cannot use tls.key",
+      expirations: [
+        { credential: "clientCertificate" as const, expiresAtUs: days(30.5) },
+        { credential: "token" as const, expiresAtUs: days(-0.25) },
+      ],
+    },
+    { destination: "anonymous", problem: null, expirations: [] },
+  ];
+
+  it("are shown in /status where there are any, with their ends", async () => {
+    const { status } = createTestApp({ credentials });
+    expect((await status()).credentials).toEqual({
+      otel: {
+        problem: "Cannot use tls.key",
+        clientCertificate: { expiresAt: "2026-02-04T22:00:00.000Z", daysToExpiry: 30.5 },
+        token: { expiresAt: "2026-01-05T04:00:00.000Z", daysToExpiry: -0.25 },
+      },
+    });
+  });
+
+  it("are metrics in days to their ends", async () => {
+    const { app } = createTestApp({ credentials });
+    const lines = (await (await app.request("/metrics")).text()).split("\n");
+    expect(lines.filter((line) => line.startsWith("gateway_credential_"))).toEqual([
+      'gateway_credential_days_to_expiry{destination="otel",credential="clientCertificate"} 30.5',
+      'gateway_credential_days_to_expiry{destination="otel",credential="token"} -0.25',
+    ]);
   });
 });
 
@@ -137,6 +224,8 @@ describe("GET /metrics", () => {
     const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
     expect(types.sort()).toEqual([
       "gateway_commit_duration_seconds histogram",
+      "gateway_destination_health gauge",
+      "gateway_destination_health_reason gauge",
       "gateway_export_duration_seconds histogram",
       "gateway_exports_total counter",
       "gateway_items_exported_total counter",
@@ -171,6 +260,24 @@ describe("GET /metrics", () => {
       expect(text.split("\n")).toContain(line);
     }
     expect(text).not.toMatch(/otel_scope|target_info|_total_total/);
+  });
+
+  it("tells each lane's health and reason code, one point for each that it may have", async () => {
+    const { app } = createTestApp({
+      health: { health: "Degraded", reasonCode: "DataflowOtelTargetSendFailed" },
+    });
+    const text = await (await app.request("/metrics")).text();
+    const points = text.split("\n").filter((line) => /^gateway_destination_health.*signal="logs"/.test(line));
+    const lane = 'destination="collector",signal="logs"';
+    expect(points).toEqual([
+      `gateway_destination_health{${lane},health="Available"} 0`,
+      `gateway_destination_health{${lane},health="Degraded"} 1`,
+      `gateway_destination_health{${lane},health="Unavailable"} 0`,
+      `gateway_destination_health{${lane},health="Unknown"} 0`,
+      `gateway_destination_health_reason{${lane},reason_code="DataflowOtelTargetConfigurationError"} 0`,
+      `gateway_destination_health_reason{${lane},reason_code="DataflowOtelTargetProcessingError"} 0`,
+      `gateway_destination_health_reason{${lane},reason_code="DataflowOtelTargetSendFailed"} 1`,
+    ]);
   });
 
   it("keeps counting from one scrape to the next", async () => {

@@ -19,14 +19,22 @@ describe("retryAfterSeconds()", () => {
 describe("createDrainMeter()", () => {
   function setup() {
     const clock = createFakeClock();
-    const lane = { delivered: 0, expired: 0, deadLettered: 0, pending: 100_000 } as LaneLedger;
+    const lane = {
+      isConfigured: true,
+      delivered: 0,
+      expired: 0,
+      deadLettered: 0,
+      pending: 100_000,
+    } as LaneLedger;
+    /** Nothing delivers it, so that what it keeps says nothing about the rate. */
+    const removed = { ...lane, isConfigured: false };
     let samples = 0;
     let fails = false;
     const store = {
       async ledger() {
         samples += 1;
         if (fails) throw new Error("closed");
-        return { lanes: [lane] } as Ledger;
+        return { lanes: [lane, removed] } as Ledger;
       },
     };
     const meter = createDrainMeter(store, clock);

@@ -1,5 +1,7 @@
 /** What a scenario needs around it; all of it is gone when its test has finished. */
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -12,11 +14,20 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** A port on which nothing listens. */
+/** A port on which nothing listens, below those that systems give to connections and to servers that ask for any. */
 export async function vacantPort(): Promise<number> {
-  const sink = await startSink();
-  await sink.close();
-  return sink.port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isVacant = await once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    if (!isVacant) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 export async function openSink(options: Parameters<typeof startSink>[0] = {}): Promise<TestSink> {

@@ -90,6 +90,30 @@ describe("receive()", () => {
     expect(wakes()).toBe(1);
   });
 
+  it("owes a message only to lanes whose sources and Topic Filters take it", async () => {
+    const [metrics, logs, otherLogs] = laneNames as [LaneName, LaneName, LaneName];
+    const { receiver, appended } = setup({
+      lanes: [
+        { name: metrics, mask: 1, filter: { sources: ["raw", "emqx"], topicFilters: [] } },
+        { name: logs, mask: 2, filter: { sources: [], topicFilters: ["plant/+", "hall"] } },
+        { name: otherLogs, mask: 4, filter: { sources: ["emqx"], topicFilters: ["plant/#"] } },
+        { name: { destination: "c", signal: "logs" }, mask: 8, filter: { sources: [], topicFilters: [] } },
+      ],
+    });
+    const owed = async (source: string, topic: string, payload = `{${metric},${log}}`) => {
+      await receiver.receive(sourceConfig({ name: source }), {
+        isArray: false,
+        elements: [message(payload, { topic })],
+      });
+      return appended.at(-1)?.verdict;
+    };
+    expect(await owed("raw", "t")).toMatchObject({ lanes: 1 + 8 });
+    expect(await owed("raw", "plant/a")).toMatchObject({ lanes: 1 + 2 + 8 });
+    expect(await owed("emqx", "plant/a")).toMatchObject({ lanes: 1 + 2 + 4 + 8 });
+    expect(await owed("mqtt", "hall", `{${log}}`)).toMatchObject({ lanes: 2 + 8 });
+    expect(await owed("mqtt", "hall", `{${metric}}`)).toMatchObject({ lanes: 0 });
+  });
+
   it("carries the deadline, from the publish or else the arrival", async () => {
     const { receiver, appended, clock } = setup();
     const nowUs = clock.nowUs();
@@ -213,6 +237,17 @@ describe("replay()", () => {
     expect(await receiver.replay(dead)).toMatchObject({ kind: "refused", refusal: { path: "topic" } });
     const widened = setup({ sources: [sourceConfig({ topicFilters: ["other", "+"] })] });
     expect(await widened.receiver.replay(dead)).toEqual({ kind: "replayed" });
+  });
+
+  it("owes what died on arrival to the lanes that want it, and what a lane refused to that lane whatever it wants", async () => {
+    const filter = { sources: [], topicFilters: ["other"] };
+    const { receiver, replayed } = setup({
+      lanes: laneNames.map((name, index) => ({ name, mask: 2 ** index, filter })),
+    });
+    const lane = { destination: "a", signal: "metrics" } as const;
+    await receiver.replay(letter(`{${metric}}`));
+    await receiver.replay(letter(`{${metric}}`, { lane }));
+    expect(replayed).toMatchObject([{ lanes: 0 }, { lanes: 1 }]);
   });
 
   it("says when the dead letter is no longer there", async () => {

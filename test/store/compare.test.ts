@@ -38,7 +38,12 @@ async function view(store: BatchStore) {
       cursor,
       open: open && { firstId: open.firstId, lastId: open.lastId, sealedAtUs: open.sealedAtUs },
       backlog: await lane.backlog(),
-      waiting: waiting.map(({ id, payload, expiresAtUs }) => ({ id, body: text(payload), expiresAtUs })),
+      waiting: waiting.map(({ id, payload, expiresAtUs, isReplay }) => ({
+        id,
+        body: text(payload),
+        expiresAtUs,
+        isReplay,
+      })),
       state: (await lane.state()).map(text).join(""),
     });
   }
@@ -49,6 +54,8 @@ async function view(store: BatchStore) {
     deadLetters,
     letters: letters.map(({ diedAtUs: _, message, ...letter }) => ({
       ...letter,
+      // A restart makes an open batch unanswered, and memory has none.
+      possiblyDelivered: letter.reason === "overdue" ? undefined : letter.possiblyDelivered,
       body: text(message.payload),
     })),
     positions,
@@ -127,6 +134,14 @@ it("memory and sqlite show the same after every one of many random operations", 
         detail: "because",
         possiblyDelivered: random.chance(0.5),
         expired: inBatch.length - 1,
+        state,
+      },
+      {
+        kind: "overdue",
+        detail: "late",
+        expired: inBatch.filter(
+          ({ expiresAtUs = Number.POSITIVE_INFINITY }) => expiresAtUs <= open.sealedAtUs,
+        ).length,
         state,
       },
       { kind: "unsealed" },

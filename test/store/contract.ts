@@ -87,6 +87,14 @@ export function storeContract(name: string, harness: StoreHarness) {
       return letter;
     }
 
+    /** Rows that nobody owes any more are deleted in turns of their own. */
+    async function swept() {
+      for (let turn = 0; turn < 5; turn += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+        await store.ledger();
+      }
+    }
+
     async function reopen(options?: Partial<StoreOptions>) {
       if (!harness.reopen) throw new Error("Nothing survives");
       store = await harness.reopen(store, options);
@@ -520,6 +528,37 @@ export function storeContract(name: string, harness: StoreHarness) {
         expect(await laneLedger(logsLane)).toMatchObject({ deadLettered: 0, pending: 1 });
       });
 
+      it("settle() as overdue keeps each message that has not expired as a dead letter of the lane", async () => {
+        const at = (body: string, expiresAtUs?: number) =>
+          arrival(body, owedBy(store, [metricsLane, logsLane], expiresAtUs), { messageId: body });
+        await store.append([at("a"), at("stale", startUs), at("b", startUs + 1)]);
+        await append(["others'"], [logsLane]);
+        await append(["c", "d"]);
+        const first = await seal(3);
+        await lane().postpone({ notBeforeUs: startUs, unanswered: true });
+        await lane().settle({ kind: "unsealed" });
+        const batch = await seal(4);
+        const state = { kind: "append", bytes: bytes("restarted") } as const;
+        await lane().settle({ kind: "overdue", detail: "Too late", expired: 1, state });
+        expect(await laneLedger()).toMatchObject({ owed: 5, expired: 1, deadLettered: 3, pending: 1 });
+        expect(await bodies()).toEqual(["d"]);
+        expect(await bodies(logsLane)).toEqual(["a", "stale", "b", "others'"]);
+        expect(await lane().position()).toMatchObject({ cursor: batch.lastId, open: undefined });
+        const common = { reason: "overdue", detail: "Too late", path: "", lane: metricsLane };
+        const letters = await store.deadLetters.list({ afterId: 0, limit: 10 });
+        expect(letters).toMatchObject([
+          { ...common, message: { messageId: "a" }, arrivedAtUs: startUs, possiblyDelivered: true },
+          { ...common, message: { messageId: "b" }, possiblyDelivered: true },
+          { ...common, possiblyDelivered: false },
+        ]);
+        expect(letters.map(({ message }) => text(message.payload))).toEqual(["a", "b", "c"]);
+        expect(first.lastId).toBeLessThan(batch.lastId);
+        expect((await ledgerOf(store)).deadLettered).toEqual([
+          { stage: "delivery", reason: "overdue", count: 3 },
+        ]);
+        expect((await lane().state()).map((chunk) => text(chunk))).toEqual(["restarted"]);
+      });
+
       it("postpone() keeps the batch open until an instant", async () => {
         await append(["a"]);
         const batch = await seal(1);
@@ -695,6 +734,18 @@ export function storeContract(name: string, harness: StoreHarness) {
         const [message] = await lane().read(0, 10);
         expect(message?.id).toBeGreaterThan(before ?? 0);
         expect(message?.expiresAtUs).toBe(startUs + 3);
+      });
+
+      it("replay() marks the message, so that no limit of time applies to it", async () => {
+        await append(["a", "b"]);
+        const letter = await kill();
+        await store.deadLetters.replay(letter.id, { lanes: lane().mask });
+        const again = await lane().read((await lane().position()).cursor, 10);
+        expect(again.map(({ payload, isReplay = false }) => [text(payload), isReplay])).toEqual([
+          ["b", false],
+          ["a", true],
+        ]);
+        expect(again[1]?.arrivedAtUs).toBe(letter.arrivedAtUs);
       });
 
       it("replay() of one that is no longer there changes nothing", async () => {
@@ -889,16 +940,113 @@ export function storeContract(name: string, harness: StoreHarness) {
         expect(await laneLedger(other)).toMatchObject({ owed: 1, pending: 1 });
       });
 
-      it("a lane that is no longer named holds back nothing, and finds its counters when it comes back", async () => {
+      it("a lane that is no longer named keeps what it owes, owes nothing newer, and goes on when it comes back", async () => {
+        const { mask } = lane(logsLane);
         await append(["m"], [metricsLane, logsLane]);
         await seal(1);
         await lane().settle(delivered({ messages: 1 }));
         await reopen({ lanes: [metricsLane] });
         expect(() => store.lane(logsLane)).toThrow();
-        await append(["n"], [metricsLane]);
+        await store.append([arrival("n", { kind: "accepted", lanes: lane().mask + mask })]);
+        await seal(1);
+        await lane().settle(delivered({ messages: 1 }));
+        await swept();
+        expect(await laneLedger(logsLane)).toMatchObject({ isConfigured: false, owed: 1, pending: 1 });
+        expect(store.notices.join()).toContain("collector/logs");
         await reopen();
-        expect(await laneLedger(metricsLane)).toMatchObject({ owed: 2, delivered: 1, pending: 1 });
-        expect((await laneLedger(logsLane)).owed).toBe(1);
+        expect(await laneLedger(metricsLane)).toMatchObject({ owed: 2, delivered: 2, pending: 0 });
+        expect(await laneLedger(logsLane)).toMatchObject({ isConfigured: true, owed: 1, pending: 1 });
+        expect(await bodies(logsLane)).toEqual(["m"]);
+      });
+
+      it("a lane that is no longer named and owes nothing keeps its counters, without a notice", async () => {
+        await append(["l"], [logsLane]);
+        await seal(1, logsLane);
+        await lane(logsLane).settle(delivered({ messages: 1 }));
+        await reopen({ lanes: [metricsLane] });
+        expect(await laneLedger(logsLane)).toMatchObject({ isConfigured: false, delivered: 1, pending: 0 });
+        expect(store.notices).toEqual([]);
+      });
+
+      describe("a lane that is new to the store", () => {
+        const other: LaneName = { destination: "other", signal: "metrics" };
+        const open = (more: Partial<StoreOptions["lanes"][number]>) =>
+          reopen({ lanes: [metricsLane, logsLane, { ...other, ...more }] });
+
+        beforeEach(async () => {
+          await append(["settled"]);
+          await seal(1);
+          await lane().settle(delivered({ messages: 1 }));
+          await store.append([
+            arrival("a", owedBy(store, [metricsLane]), { source: "one" }),
+            arrival("log", owedBy(store, [logsLane]), { source: "one" }),
+            arrival("b", owedBy(store, [metricsLane, logsLane]), { source: "two" }),
+          ]);
+        });
+
+        it("owes only what comes from now on", async () => {
+          await open({});
+          expect(await bodies(other)).toEqual([]);
+          await append(["new"], [metricsLane, other]);
+          expect(await bodies(other)).toEqual(["new"]);
+          expect(await laneLedger(other)).toMatchObject({ owed: 1, pending: 1 });
+        });
+
+        it("that starts at the oldest owes also what still waits for another lane of its signal", async () => {
+          await open({ startAt: "oldest" });
+          expect(await bodies(other)).toEqual(["a", "b"]);
+          await append(["new"], [metricsLane, other]);
+          expect(await bodies(other)).toEqual(["a", "b", "new"]);
+          expect(await laneLedger(other)).toMatchObject({ owed: 3, pending: 3 });
+          expect(await bodies(metricsLane)).toEqual(["a", "b", "new"]);
+          expect(await laneLedger(metricsLane)).toMatchObject({ owed: 4, delivered: 1, pending: 3 });
+          expect(await bodies(logsLane)).toEqual(["log", "b"]);
+        });
+
+        it("that starts at the oldest takes over what a lane that is no longer named owes", async () => {
+          await reopen({ lanes: [logsLane, { ...other, startAt: "oldest" }] });
+          expect(await bodies(other)).toEqual(["a", "b"]);
+          expect(await laneLedger(metricsLane)).toMatchObject({ isConfigured: false, pending: 2 });
+        });
+
+        it("that starts at the oldest claims only what its filter takes", async () => {
+          await open({ startAt: "oldest", filter: { sources: ["two"], topicFilters: ["plant/#"] } });
+          expect(await bodies(other)).toEqual(["b"]);
+          await reopen({
+            lanes: [
+              metricsLane,
+              logsLane,
+              other,
+              {
+                destination: "nobody",
+                signal: "metrics",
+                startAt: "oldest",
+                filter: { sources: [], topicFilters: ["hall"] },
+              },
+            ],
+          });
+          expect(await bodies({ destination: "nobody", signal: "metrics" })).toEqual([]);
+        });
+
+        it("claims once: what it has settled does not come back at the next start", async () => {
+          await open({ startAt: "oldest" });
+          await seal(2, other);
+          await lane(other).settle(delivered({ messages: 2 }));
+          await open({ startAt: "oldest" });
+          expect(await bodies(other)).toEqual([]);
+          expect(await laneLedger(other)).toMatchObject({ owed: 2, delivered: 2, pending: 0 });
+          expect(await bodies(metricsLane)).toEqual(["a", "b"]);
+        });
+
+        it("keeps what it claimed when the other lane has settled it", async () => {
+          await open({ startAt: "oldest" });
+          await seal(2);
+          await lane().settle(delivered({ messages: 2 }));
+          await seal(2, logsLane);
+          await lane(logsLane).settle(delivered({ messages: 2 }));
+          await swept();
+          expect(await bodies(other)).toEqual(["a", "b"]);
+        });
       });
     });
 

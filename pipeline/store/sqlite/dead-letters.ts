@@ -5,7 +5,7 @@ import type { Counters } from "./counters.ts";
 import { type Database, isFull, type Statement } from "./driver.ts";
 import type { LaneCounters } from "./lanes.ts";
 import { type ArrivalRow, type Messages, rowBytes } from "./messages.ts";
-import { unpackProperties } from "./properties.ts";
+import { packProperties, unpackProperties } from "./properties.ts";
 import type { Sources } from "./sources.ts";
 import type { Space } from "./space.ts";
 
@@ -65,7 +65,9 @@ export class DeadLetters implements DeadLetterStore {
     const { db } = rooms;
     this.#rooms = rooms;
     this.#insert = db.prepare(`INSERT INTO dead_letters(${columns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`);
-    this.#die = db.prepare("INSERT INTO deaths VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1");
+    this.#die = db.prepare(
+      "INSERT INTO deaths VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+    );
     this.#oldest = db.prepare("SELECT id, bytes FROM dead_letters ORDER BY id LIMIT 1");
     this.#delete = db.prepare("DELETE FROM dead_letters WHERE id = ?");
     this.#list = db.prepare(
@@ -82,7 +84,7 @@ export class DeadLetters implements DeadLetterStore {
     const id = counters.get("lastDeadLetterId") + 1;
     const bytes = rowBytes(row) + path.length + detail.length;
     counters.add("lastDeadLetterId", 1);
-    this.#die.run(lane === undefined ? "arrival" : "delivery", reason);
+    this.#die.run(lane === undefined ? "arrival" : "delivery", reason, 1);
     if (bytes > space.deadLetterBytesMax) {
       counters.add("deadLettersDiscarded", 1);
       return;
@@ -114,6 +116,13 @@ export class DeadLetters implements DeadLetterStore {
     }
   }
 
+  /** Within a transaction: so many died in delivery, and none of them is kept. */
+  discard(reason: DeadLetterReason, count: number): void {
+    if (count === 0) return;
+    this.#die.run("delivery", reason, count);
+    this.#rooms.counters.add("deadLettersDiscarded", count);
+  }
+
   async list(options: {
     afterId: number;
     limit: number;
@@ -142,7 +151,8 @@ export class DeadLetters implements DeadLetterStore {
     const { db, counters, messages, lanes, sources, space } = this.#rooms;
     const found = this.#get.get(id);
     if (found === undefined) return false;
-    const [, destination, , arrivedAtUs, , source, topic, properties, , , , , payload, bytes] = found;
+    const [, destination, , arrivedAtUs, , source, topic, packed, , , , , payload, bytes] = found;
+    const properties = packProperties({ ...unpackProperties(packed), isReplay: true });
     const row = { source, topic, properties, payload, arrivedAtUs };
     const owing = lanes.known(verdict.lanes);
     if (owing !== 0 && rowBytes(row) > space.room()) throw new StoreFullError(replayRefused);

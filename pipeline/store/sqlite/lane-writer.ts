@@ -1,18 +1,35 @@
 import { systemClock } from "../../clock.ts";
 import type { Batch, Lane, Settlement, StateChange } from "../batch-store.ts";
-import type { DeadLetters } from "./dead-letters.ts";
+import type { DeadLetters, Death } from "./dead-letters.ts";
 import type { Database, Statement } from "./driver.ts";
 import type { LaneRecord } from "./lanes.ts";
 import type { Space } from "./space.ts";
 
 type Settled = Exclude<Settlement, { kind: "unsealed" }>;
 type Buried = [
+  id: number,
   source: string,
   topic: string,
   properties: string | null,
   payload: Uint8Array,
   arrivedAtUs: number,
 ];
+
+type LaneColumns = [
+  cursor: number,
+  unansweredLastId: number,
+  firstId: number | null,
+  lastId: number | null,
+  sealedAtUs: number | null,
+];
+
+interface Open {
+  cursor: number;
+  unansweredLastId: number;
+  firstId: number;
+  lastId: number;
+  sealedAtUs: number;
+}
 
 interface Rooms {
   db: Database;
@@ -26,12 +43,13 @@ interface Rooms {
 export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
   readonly #rooms: Rooms;
   readonly #lane: LaneRecord;
-  readonly #open: Statement<[cursor: number, firstId: number | null, lastId: number | null]>;
+  readonly #open: Statement<LaneColumns>;
   readonly #seal: Statement<[]>;
   readonly #unseal: Statement<[]>;
   readonly #settle: Statement<[]>;
   readonly #postpone: Statement<[]>;
   readonly #message: Statement<Buried>;
+  readonly #unexpired: Statement<Buried>;
   readonly #clearState: Statement<[]>;
   readonly #appendState: Statement<[]>;
 
@@ -39,7 +57,9 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
     const { db } = rooms;
     this.#rooms = rooms;
     this.#lane = lane;
-    this.#open = db.prepare("SELECT cursor, open_first_id, open_last_id FROM lanes WHERE bit = ?");
+    this.#open = db.prepare(
+      "SELECT cursor, unanswered_last_id, open_first_id, open_last_id, open_sealed_us FROM lanes WHERE bit = ?",
+    );
     this.#seal = db.prepare(
       `UPDATE lanes SET open_first_id = ?, open_last_id = ?, open_sealed_us = ?3, open_not_before_us = ?3
        WHERE bit = ?4`,
@@ -58,8 +78,12 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
       "UPDATE lanes SET open_not_before_us = ?, unanswered_last_id = max(unanswered_last_id, ?) WHERE bit = ?",
     );
     this.#message = db.prepare(
-      `SELECT source, topic, properties, payload, arrived_us FROM messages
+      `SELECT id, source, topic, properties, payload, arrived_us FROM messages
        WHERE id = ? AND id BETWEEN ? AND ? AND lanes & ? <> 0`,
+    );
+    this.#unexpired = db.prepare(
+      `SELECT id, source, topic, properties, payload, arrived_us FROM messages
+       WHERE id BETWEEN ? AND ? AND lanes & ? <> 0 AND (expires_us IS NULL OR expires_us > ?) ORDER BY id`,
     );
     this.#clearState = db.prepare("DELETE FROM state WHERE lane = ?");
     this.#appendState = db.prepare("INSERT INTO state(lane, bytes) VALUES (?, ?)");
@@ -67,7 +91,7 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
 
   async seal(batch: Batch): Promise<void> {
     this.#rooms.space.settling(() => {
-      const [cursor, firstId, lastId] = this.#position();
+      const [cursor, , firstId, lastId] = this.#position();
       if (firstId !== null) {
         throw new Error(`Cannot seal ${batch.firstId}–${batch.lastId}: batch ${firstId}–${lastId} is open`);
       }
@@ -77,10 +101,10 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
 
   async settle(settlement: Settlement, next?: Batch): Promise<void> {
     this.#rooms.space.settling(() => {
-      const { cursor, firstId, lastId } = this.#openBatch("settle");
+      const open = this.#openBatch("settle");
       this.#unseal.run(this.#lane.bit);
-      if (settlement.kind !== "unsealed") this.#record(settlement, { firstId, lastId });
-      if (next) this.#sealAfter(settlement.kind === "unsealed" ? cursor : lastId, next);
+      if (settlement.kind !== "unsealed") this.#record(settlement, open);
+      if (next) this.#sealAfter(settlement.kind === "unsealed" ? open.cursor : open.lastId, next);
     });
     if (settlement.kind !== "unsealed") this.#rooms.onSettled();
   }
@@ -92,14 +116,13 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
     });
   }
 
-  #record(settlement: Settled, range: { firstId: number; lastId: number }): void {
+  #record(settlement: Settled, open: Open): void {
     const delivered = settlement.kind === "delivered" ? settlement : undefined;
-    if (settlement.kind === "dead") this.#bury(settlement, range);
     this.#settle.run(
-      range.lastId,
+      open.lastId,
       delivered?.messages ?? 0,
       settlement.expired,
-      settlement.kind === "dead" ? 1 : 0,
+      this.#bury(settlement, open),
       delivered?.items ?? 0,
       delivered?.rejectedItems ?? 0,
       this.#lane.bit,
@@ -107,24 +130,44 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
     this.#saveState(settlement.state);
   }
 
-  #bury(
-    settlement: Settled & { kind: "dead" },
-    { firstId, lastId }: { firstId: number; lastId: number },
-  ): void {
-    const { messageId, reason, path = "", detail, possiblyDelivered } = settlement;
-    const found = this.#message.get(messageId, firstId, lastId, 2 ** this.#lane.bit);
-    if (found === undefined) {
-      throw new Error(`Cannot bury message ${messageId}: not in batch ${firstId}–${lastId}`);
+  /** Gives how many became dead letters. */
+  #bury(settlement: Settled, { firstId, lastId, sealedAtUs, unansweredLastId }: Open): number {
+    const mask = 2 ** this.#lane.bit;
+    switch (settlement.kind) {
+      case "delivered":
+        return 0;
+      case "dead": {
+        const { messageId, reason, path = "", detail, possiblyDelivered } = settlement;
+        const found = this.#message.get(messageId, firstId, lastId, mask);
+        if (found === undefined) {
+          throw new Error(`Cannot bury message ${messageId}: not in batch ${firstId}–${lastId}`);
+        }
+        this.#insertDead(found, { reason, path, detail, possiblyDelivered });
+        return 1;
+      }
+      case "overdue": {
+        const found = this.#unexpired.all(firstId, lastId, mask, sealedAtUs);
+        for (const message of found) {
+          const possiblyDelivered = message[0] <= unansweredLastId;
+          const { detail } = settlement;
+          this.#insertDead(message, { reason: "overdue", path: "", detail, possiblyDelivered });
+        }
+        return found.length;
+      }
+      default:
+        return settlement satisfies never;
     }
-    const [source, topic, properties, payload, arrivedAtUs] = found;
+  }
+
+  #insertDead(
+    [, source, topic, properties, payload, arrivedAtUs]: Buried,
+    death: Pick<Death, "reason" | "path" | "detail" | "possiblyDelivered">,
+  ): void {
     this.#rooms.deadLetters.insert({
       row: { source, topic, properties, payload, arrivedAtUs },
       diedAtUs: systemClock.nowUs(),
-      reason,
-      path,
-      detail,
       lane: this.#lane.name,
-      possiblyDelivered,
+      ...death,
     });
   }
 
@@ -134,16 +177,17 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
     this.#appendState.run(this.#lane.bit, change.bytes);
   }
 
-  #position(): [cursor: number, firstId: number | null, lastId: number | null] {
+  #position(): LaneColumns {
     const row = this.#open.get(this.#lane.bit);
     if (row === undefined) throw new Error(`Cannot use lane ${this.#lane.bit}: it is not in the store`);
     return row;
   }
 
-  #openBatch(what: string): { cursor: number; firstId: number; lastId: number } {
-    const [cursor, firstId, lastId] = this.#position();
-    if (firstId === null || lastId === null) throw new Error(`Cannot ${what} a batch: none is open`);
-    return { cursor, firstId, lastId };
+  #openBatch(what: string): Open {
+    const [cursor, unansweredLastId, firstId, lastId, sealedAtUs] = this.#position();
+    if (firstId === null || lastId === null || sealedAtUs === null)
+      throw new Error(`Cannot ${what} a batch: none is open`);
+    return { cursor, unansweredLastId, firstId, lastId, sealedAtUs };
   }
 
   #sealAfter(cursor: number, { firstId, lastId, sealedAtUs }: Batch): void {

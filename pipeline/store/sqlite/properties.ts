@@ -1,7 +1,7 @@
 import type { MqttMessage, UserProperty } from "../../message.ts";
 
 /** What of a message has no column of its own. */
-type Properties = Omit<MqttMessage, "source" | "topic" | "payload">;
+type Properties = Omit<MqttMessage, "source" | "topic" | "payload"> & { isReplay?: boolean | undefined };
 
 type Packed = [
   qos?: 0 | 1 | 2 | null | undefined,
@@ -13,6 +13,7 @@ type Packed = [
   messageExpiryIntervalSeconds?: number | null | undefined,
   contentType?: string | null | undefined,
   userProperties?: readonly UserProperty[] | null | undefined,
+  isReplay?: 0 | 1 | null | undefined,
 ];
 
 /** Pack as a JSON array by position, without what follows the last one that is there; null: nothing is there. */
@@ -27,6 +28,7 @@ export function packProperties(message: Properties): string | null {
     message.messageExpiryIntervalSeconds,
     message.contentType,
     message.userProperties.length === 0 ? undefined : message.userProperties,
+    message.isReplay ? 1 : undefined,
   ];
   while (packed.length > 0 && packed[packed.length - 1] === undefined) packed.pop();
   return packed.length === 0 ? null : JSON.stringify(packed);
@@ -44,6 +46,7 @@ export function unpackProperties(text: string | null): Properties {
     messageExpiryIntervalSeconds: packed[6] ?? undefined,
     contentType: packed[7] ?? undefined,
     userProperties: packed[8] ?? [],
+    isReplay: flag(packed[9]),
   };
 }
 

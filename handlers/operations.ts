@@ -12,11 +12,9 @@ export function createOperationRoutes(options: AppOptions): Hono {
   const routes = new Hono({ strict: false });
 
   async function observe() {
-    const [ledger, lanes, credentials] = await Promise.all([
-      store.ledger(),
-      delivery.health(),
-      delivery.credentials(),
-    ]);
+    // In this order: a lane is well before its batch is settled, so that what is delivered never looks like trouble.
+    const ledger = await store.ledger();
+    const [lanes, credentials] = await Promise.all([delivery.health(), delivery.credentials()]);
     const health = new Map(lanes.map(({ lane, health }) => [laneKey(lane), health]));
     return { ledger, health, credentials };
   }

@@ -42,6 +42,18 @@ describe("deliverWithinMs", () => {
     expect(sent()).toEqual([["a"]]);
   });
 
+  it("finds an older message behind a younger one, as after the wall clock was set back", async () => {
+    const { append, flush, clock, sent, ledger } = setUp({ deliverWithinMs: hour });
+    await append(["young"]);
+    clock.jumpWall(-2 * hour);
+    await append(["old"]);
+    clock.jumpWall(2 * hour);
+    await append(["young too"]);
+    await flush();
+    expect(sent()).toEqual([["young"], ["young too"]]);
+    expect(await ledger()).toMatchObject({ delivered: 2, deadLettered: 1, pending: 0 });
+  });
+
   it("unseals an open batch that passed it, before it is attempted again", async () => {
     const { append, flush, clock, exporter, ledger, deadLetters, encoder } = setUp({ deliverWithinMs: hour });
     await append(["old"]);

@@ -26,6 +26,24 @@ describe("GET /livez and /readyz", () => {
 });
 
 describe("GET /status", () => {
+  it("never shows the trouble of a lane beside a delivery that came after it", async () => {
+    const health: { health: "Degraded" | "Available" } = { health: "Degraded" };
+    const { status } = createTestApp({
+      health,
+      wrapStore: (store) => ({
+        ...store,
+        async ledger() {
+          health.health = "Available";
+          return await store.ledger();
+        },
+      }),
+    });
+    const { destinations } = (await status()) as {
+      destinations: Record<string, Record<string, { health: string }>>;
+    };
+    expect(destinations.collector?.metrics?.health).toBe("Available");
+  });
+
   it("has exactly the fields of the contract", async () => {
     const { post, status, clock } = createTestApp({
       health: {

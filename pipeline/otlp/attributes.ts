@@ -54,7 +54,12 @@ export function attributesKey(attributes: readonly Attribute[]): string {
 }
 
 function isSorted(attributes: readonly Attribute[]): boolean {
-  return attributes.every(({ key }, i) => i === 0 || (attributes[i - 1]?.key ?? "") <= key);
+  let before = "";
+  for (const { key } of attributes) {
+    if (key < before) return false;
+    before = key;
+  }
+  return true;
 }
 
 function typeCode(value: Value): "s" | "b" | "i" | "d" {

@@ -15,14 +15,15 @@ const countsField = 2;
  */
 export class ExponentialBuckets {
   #offset: number;
-  #counts: Float64Array;
+  /** An array of the language, because copies of it cost a tenth of a typed one's. */
+  #counts: number[];
   /** Bytes of the counts as varints. */
   #packedSize: number;
 
-  constructor(offset = 0, counts: Float64Array = new Float64Array()) {
+  constructor(offset = 0, counts: number[] = [], packedSize = sizeOf(counts)) {
     this.#offset = offset;
     this.#counts = counts;
-    this.#packedSize = sizeOf(counts);
+    this.#packedSize = packedSize;
   }
 
   /** Index of the first count. */
@@ -39,7 +40,9 @@ export class ExponentialBuckets {
   }
 
   get total(): number {
-    return this.#counts.reduce((sum, count) => sum + count, 0);
+    let total = 0;
+    for (const count of this.#counts) total += count;
+    return total;
   }
 
   /** Bytes as a field with a tag of one byte; 0 without counts, because the field is left out then. */
@@ -48,7 +51,7 @@ export class ExponentialBuckets {
   }
 
   copy(): ExponentialBuckets {
-    return new ExponentialBuckets(this.#offset, this.#counts.slice());
+    return new ExponentialBuckets(this.#offset, this.#counts.slice(), this.#packedSize);
   }
 
   /** By how many scales they have to become coarser to hold these indexes too. */
@@ -123,16 +126,19 @@ export class ExponentialBuckets {
   /** Make room for these indexes. Undefined: there was room. */
   #extend(firstIndex: number, lastIndex: number): Undo | undefined {
     const { length } = this;
-    if (length === 0) return this.#replace(firstIndex, new Float64Array(lastIndex - firstIndex + 1));
+    if (length === 0) return this.#replace(firstIndex, zeros(lastIndex - firstIndex + 1));
     const first = Math.min(firstIndex, this.#offset);
     const last = Math.max(lastIndex, this.#offset + length - 1);
     if (last - first + 1 === length) return undefined;
-    const counts = new Float64Array(last - first + 1);
-    counts.set(this.#counts, this.#offset - first);
+    const counts = [
+      ...zeros(this.#offset - first),
+      ...this.#counts,
+      ...zeros(last + 1 - this.#offset - length),
+    ];
     return this.#replace(first, counts);
   }
 
-  #replace(offset: number, counts: Float64Array): Undo {
+  #replace(offset: number, counts: number[]): Undo {
     const offsetBefore = this.#offset;
     const countsBefore = this.#counts;
     const sizeBefore = this.#packedSize;
@@ -157,11 +163,11 @@ export function zigzag(value: number): number {
   return value < 0 ? -2 * value - 1 : 2 * value;
 }
 
-function coarser(offset: number, counts: Float64Array, steps: number): Float64Array {
+function coarser(offset: number, counts: number[], steps: number): number[] {
   if (steps === 0) return counts;
   const first = offset >> steps;
   const last = (offset + counts.length - 1) >> steps;
-  const sums = new Float64Array(last - first + 1);
+  const sums = zeros(last - first + 1);
   for (const [i, count] of counts.entries()) {
     const at = ((offset + i) >> steps) - first;
     sums[at] = (sums[at] ?? 0) + count;
@@ -169,8 +175,14 @@ function coarser(offset: number, counts: Float64Array, steps: number): Float64Ar
   return sums;
 }
 
-function sizeOf(counts: Float64Array): number {
-  return counts.reduce((size, count) => size + countSize(count), 0);
+function zeros(length: number): number[] {
+  return new Array<number>(length).fill(0);
+}
+
+function sizeOf(counts: readonly number[]): number {
+  let size = 0;
+  for (const count of counts) size += countSize(count);
+  return size;
 }
 
 /** Bytes of a count as a varint; years of readings may bring it beyond 32 bits. */

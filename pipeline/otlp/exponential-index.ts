@@ -31,7 +31,7 @@ export function finestIndex(value: number): number {
 
 /**
  * Whole part of log2(mantissa) × 2^scaleMax: each squaring brings out one more digit of the logarithm. The error
- * doubles each time and stays below 2^−107; no number between two powers of two is as near to an edge as 2^−60.
+ * doubles each time and stays below 2^−107 of the power; no double comes nearer to an edge than 2^−58 of it.
  */
 function exactIndex(mantissa: number): number {
   let power = BigInt(mantissa * 2 ** 52) << (fractionBits - 52n);

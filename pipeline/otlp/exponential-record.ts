@@ -69,8 +69,8 @@ export function restoreExponential({
   };
 }
 
-function readVarints(view: DataView, length: number): Float64Array | undefined {
-  const numbers = new Float64Array(length);
+function readVarints(view: DataView, length: number): number[] | undefined {
+  const numbers: number[] = [];
   let at = headSize;
   for (let i = 0; i < length; i += 1) {
     let number = 0;
@@ -80,7 +80,7 @@ function readVarints(view: DataView, length: number): Float64Array | undefined {
       number += (byte & 0x7f) * unit;
       more = byte > 0x7f;
     }
-    numbers[i] = number;
+    numbers.push(number);
   }
   return numbers;
 }

@@ -94,7 +94,8 @@ export class ExponentialHistogram implements Aggregate<ExponentialHistogram> {
   }
 
   merge(other: ExponentialHistogram): boolean {
-    if (other.#isWhole) {
+    const isEmpty = this.#values.min > this.#values.max;
+    if (isEmpty || other.#isWhole) {
       this.#values = copyOf(other.#values);
       return true;
     }

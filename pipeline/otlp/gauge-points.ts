@@ -1,7 +1,7 @@
 import type { MetricItem } from "../payload/format.ts";
 import type { Undo } from "./aggregate.ts";
 import { attributesSize, writeAttributes } from "./attributes.ts";
-import type { MessageContext } from "./message-context.ts";
+import { type MessageContext, timeOf } from "./message-context.ts";
 import { isFloat, type Points } from "./metric.ts";
 import { fixed64FieldSize, lengthDelimitedSize, tag, WireWriter } from "./wire.ts";
 
@@ -38,7 +38,7 @@ export class GaugePoints implements Points {
     writer.reserve(lengthDelimitedSize(size));
     writer.open(1, size);
     writer.byte(timeTag);
-    writer.fixed64(context.timeOf(item));
+    writer.fixed64(timeOf(item, context));
     if (isFloat(type)) {
       writer.byte(asDoubleTag);
       writer.double(Number(value));

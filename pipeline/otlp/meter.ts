@@ -1,9 +1,16 @@
 import type { Aggregate, Reading, Undo } from "./aggregate.ts";
-import { type NumberValue, numberOf, wordOf, writeNumber } from "./number-value.ts";
+import { numberOf, wordOf, writeNumber } from "./number-value.ts";
 import type { SeriesRecord } from "./series-state.ts";
 import { fixed64FieldSize, type WireWriter } from "./wire.ts";
 
 const attributesField = 7;
+
+/** An integer, bigint beyond 2^53−1, or a double. */
+interface NumberValue {
+  value: number | bigint;
+  isDouble: boolean;
+}
+
 const zero: NumberValue = { value: 0, isDouble: false };
 
 /**
@@ -92,13 +99,14 @@ export class Meter implements Aggregate<Meter> {
   }
 
   write(writer: WireWriter, writeAttributes: (fieldNumber: number) => void): void {
-    writeNumber(writer, this.#temporality === "delta" ? this.#growth : this.#total);
+    const { value, isDouble } = this.#temporality === "delta" ? this.#growth : this.#total;
+    writeNumber(writer, value, isDouble);
     writeAttributes(attributesField);
   }
 
   save(): Pick<SeriesRecord, "flag" | "values"> {
-    const values = BigInt64Array.of(wordOf(this.#total), this.#readUnixNano ?? 0n);
-    return { flag: this.#total.isDouble, values };
+    const { value, isDouble } = this.#total;
+    return { flag: isDouble, values: BigInt64Array.of(wordOf(value, isDouble), this.#readUnixNano ?? 0n) };
   }
 }
 

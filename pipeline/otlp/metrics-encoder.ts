@@ -4,7 +4,7 @@ import type { Undo } from "./aggregate.ts";
 import { createPoints } from "./create-points.ts";
 import type { Encoder, Encoding, Restatement, RestatementOptions } from "./encoder.ts";
 import { RequestFrame } from "./frame.ts";
-import { MessageContext } from "./message-context.ts";
+import { contextOf, type MessageContext } from "./message-context.ts";
 import { Metric, type MetricKind, metricKinds, type SeriesIdentity, totalKinds } from "./metric.ts";
 import { type MetricIdentity, parseSeriesKey } from "./series-key.ts";
 import type { SeriesDirectory } from "./series-points.ts";
@@ -73,7 +73,7 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
   add(message: StoredMessage, { metrics, counterValues }: Items): boolean {
     const contentSize = this.#contentSize;
     const kinds = counterValues === "total" ? totalKinds : metricKinds;
-    const context = new MessageContext(message);
+    const context = contextOf(message);
     const undo: Undo[] = [];
     for (const item of metrics) this.#add(kinds[item.type], item, context, undo);
     if (metrics.length > 0 && this.#isTooLarge) {
@@ -202,7 +202,10 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     kind: MetricKind,
     { name, unit = "" }: { name: string; unit?: string | undefined },
   ): Metric | undefined {
-    return this.#metricsByName.get(name)?.find((metric) => metric.kind === kind && metric.unit === unit);
+    for (const metric of this.#metricsByName.get(name) ?? []) {
+      if (metric.kind === kind && metric.unit === unit) return metric;
+    }
+    return undefined;
   }
 
   #create(identity: MetricIdentity, undo: Undo[]): Metric {

@@ -4,14 +4,8 @@ import { tag, type WireWriter } from "./wire.ts";
 const asDoubleTag = tag(4, 1);
 const asIntTag = tag(6, 1);
 
-/** An integer, bigint beyond 2^53−1, or a double. */
-export interface NumberValue {
-  value: number | bigint;
-  isDouble: boolean;
-}
-
 /** Write the value of a NumberDataPoint, `fixed64FieldSize` bytes. */
-export function writeNumber(writer: WireWriter, { value, isDouble }: NumberValue): void {
+export function writeNumber(writer: WireWriter, value: number | bigint, isDouble: boolean): void {
   if (isDouble) {
     writer.byte(asDoubleTag);
     writer.double(Number(value));
@@ -22,7 +16,7 @@ export function writeNumber(writer: WireWriter, { value, isDouble }: NumberValue
 }
 
 /** The value as one word of a record. */
-export function wordOf({ value, isDouble }: NumberValue): bigint {
+export function wordOf(value: number | bigint, isDouble: boolean): bigint {
   return isDouble ? (new BigInt64Array(Float64Array.of(Number(value)).buffer)[0] ?? 0n) : BigInt(value);
 }
 

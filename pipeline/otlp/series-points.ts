@@ -2,7 +2,7 @@ import type { Attribute, MetricItem } from "../payload/format.ts";
 import type { Aggregate, Undo } from "./aggregate.ts";
 import { attributesKey, writeAttributes } from "./attributes.ts";
 import { writeExemplar } from "./exemplar.ts";
-import type { MessageContext } from "./message-context.ts";
+import { type MessageContext, plausibleTimeOf } from "./message-context.ts";
 import { isFloat, type Points, type SeriesIdentity } from "./metric.ts";
 import { type Point, Series, type SeriesOptions } from "./series.ts";
 import type { SeriesRecord } from "./series-state.ts";
@@ -65,7 +65,7 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
       // Totals of different series cannot be added up: that one only tells that others are missing.
       value: this.#options.isTotal && series.attributes === overflowAttributes ? 0 : value,
       isDouble: isFloat(type),
-      timeUnixNano: context.plausibleTimeOf(item),
+      timeUnixNano: plausibleTimeOf(item, context),
       trace: context.trace,
     };
     const growth = series.add(reading, undo);
@@ -80,9 +80,9 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
   }
 
   finish(writer: WireWriter, changes: Map<string, SeriesRecord>, changedUnixNano: bigint | undefined): void {
-    for (const [key, series] of this.#series) {
+    for (const series of this.#series.values()) {
       const emit = (point: Point<A>) => this.#write(writer, series, point);
-      changes.set(this.#options.keyPrefix + key, series.advance(emit, changedUnixNano));
+      changes.set(series.key, series.advance(emit, changedUnixNano));
     }
   }
 
@@ -110,19 +110,20 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
     const key = attributesKey(attributes);
     const known = this.#series.get(key);
     if (known !== undefined) return known;
-    if (this.#options.directory.admits(this.#options.keyPrefix + key))
-      return this.#open(key, attributes, undo);
+    const { directory, keyPrefix } = this.#options;
+    if (directory.admits(keyPrefix + key)) return this.#open(key, attributes, undo);
     const overflowKey = attributesKey(overflowAttributes);
     return this.#series.get(overflowKey) ?? this.#open(overflowKey, overflowAttributes, undo);
   }
 
   #open(key: string, attributes: readonly Attribute[], undo: Undo[]): Series<A> {
     const { directory, keyPrefix } = this.#options;
-    const record = directory.get(keyPrefix + key);
-    const series = new Series(this.#options, { attributes, record });
+    const stateKey = keyPrefix + key;
+    const record = directory.get(stateKey);
+    const series = new Series(this.#options, { key: stateKey, attributes, record });
     this.#series.set(key, series);
     undo.push(() => this.#series.delete(key));
-    if (record === undefined) directory.open(keyPrefix + key, undo);
+    if (record === undefined) directory.open(stateKey, undo);
     return series;
   }
 }

@@ -57,6 +57,8 @@ export interface Point<A> {
  * Source: OpenTelemetry, "Metrics Data Model", Temporality and Resets and Gaps.
  */
 export class Series<A extends Aggregate<A>> {
+  /** In the state. */
+  readonly key: string;
   readonly attributes: readonly Attribute[];
   readonly #attributesSize: number;
   readonly #options: SeriesOptions<A>;
@@ -75,8 +77,13 @@ export class Series<A extends Aggregate<A>> {
 
   constructor(
     options: SeriesOptions<A>,
-    { attributes, record }: { attributes: readonly Attribute[]; record: SeriesRecord | undefined },
+    {
+      key,
+      attributes,
+      record,
+    }: { key: string; attributes: readonly Attribute[]; record: SeriesRecord | undefined },
   ) {
+    this.key = key;
     this.attributes = attributes;
     this.#attributesSize = attributesSize(attributes);
     this.#options = options;
@@ -100,23 +107,33 @@ export class Series<A extends Aggregate<A>> {
     if (slot === undefined || time > slot.upperUnixNano) {
       return this.#insert(at + 1, time, reading, undo);
     }
-    const { aggregate, newestUnixNano, exemplar } = slot;
+    const { aggregate, exemplar } = slot;
     const sizeBefore = aggregate.pointSize;
     const takeBack = aggregate.record(reading);
     if (takeBack === undefined) return this.#insert(at + 1, time, reading, undo);
-    undo.push(() => {
-      takeBack();
-      slot.newestUnixNano = newestUnixNano;
-      slot.exemplar = exemplar;
-    });
-    if (time > newestUnixNano) slot.newestUnixNano = time;
-    if (reading.trace !== undefined) slot.exemplar = exemplarOf(reading, time);
+    undo.push(takeBack);
+    if (time > slot.newestUnixNano) {
+      const newest = slot.newestUnixNano;
+      slot.newestUnixNano = time;
+      undo.push(() => {
+        slot.newestUnixNano = newest;
+      });
+    }
+    if (reading.trace !== undefined) this.#exemplify(slot, exemplarOf(reading, time), undo);
     const { pointSize } = aggregate;
-    const isSameSize = pointSize === sizeBefore && reading.trace === undefined;
+    const isSameSize = pointSize === sizeBefore && slot.exemplar === exemplar;
     const growth = isSameSize
       ? 0
       : this.#fieldSize(pointSize, slot.exemplar) - this.#fieldSize(sizeBefore, exemplar);
     return at + 1 === this.#slots.length ? growth : growth + this.#spread(at + 1, reading, undo);
+  }
+
+  #exemplify(slot: Slot<A>, exemplar: Exemplar | undefined, undo: Undo[]): void {
+    const before = slot.exemplar;
+    slot.exemplar = exemplar;
+    undo.push(() => {
+      slot.exemplar = before;
+    });
   }
 
   /** Whether its sequence goes on and can be stated again without a reading. */

@@ -1,5 +1,5 @@
 import type { Aggregate, Reading, Undo } from "./aggregate.ts";
-import { type NumberValue, numberOf, wordOf, writeNumber } from "./number-value.ts";
+import { numberOf, wordOf, writeNumber } from "./number-value.ts";
 import type { SeriesRecord } from "./series-state.ts";
 import { fixed64FieldSize, type WireWriter } from "./wire.ts";
 
@@ -48,18 +48,14 @@ export class Sum implements Aggregate<Sum> {
   }
 
   write(writer: WireWriter, writeAttributes: (fieldNumber: number) => void): void {
-    writeNumber(writer, this.#number);
+    writeNumber(writer, this.#value, this.#isDouble);
     writeAttributes(attributesField);
   }
 
   save(): Pick<SeriesRecord, "flag" | "values"> {
     const values = new BigInt64Array(1);
-    values[0] = wordOf(this.#number);
+    values[0] = wordOf(this.#value, this.#isDouble);
     return { flag: this.#isDouble, values };
-  }
-
-  get #number(): NumberValue {
-    return { value: this.#value, isDouble: this.#isDouble };
   }
 
   #add(value: number | bigint, isDouble: boolean): boolean {

@@ -127,6 +127,18 @@ describe("restate()", () => {
     expect(rounds.length).toBeGreaterThan(1);
   });
 
+  it("goes on behind a series that fits no request any more", () => {
+    const long = device("x".repeat(500));
+    const [state] = receive(createMetricsEncoder(settings), [
+      0,
+      counter(1, 0, long),
+      counter(2, 0, device("b")),
+    ]);
+    const smaller = createMetricsEncoder({ ...settings, requestBytesMax: 300 });
+    smaller.load([state ?? new Uint8Array()]);
+    expect(stated(restate(smaller, 100))).toEqual([[-5, 100, 2n]]);
+  });
+
   it("holds nothing of what is delta, a gauge, or of a sequence that ended", () => {
     const encoder = createMetricsEncoder({ ...settings, temporality: "delta" });
     receive(encoder, [0, counter(1, 0), counter(1, 0, { name: "level", type: "i64_up_down_counter" })]);

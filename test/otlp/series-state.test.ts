@@ -51,6 +51,19 @@ describe("SeriesState", () => {
     expect(state.get("b")).toEqual(record(3));
   });
 
+  it("keeps every series while others change their number of values over and over", () => {
+    const state = new SeriesState();
+    save(state, ["steady", record(7, { values: BigInt64Array.of(1n, 2n, 3n) })]);
+    for (let round = 0; round < 2000; round += 1) {
+      const values = new BigInt64Array(1 + (round % 50)).fill(BigInt(round));
+      save(state, [`changing ${round % 3}`, record(0, { values })]);
+    }
+    expect(state.get("steady")?.values).toEqual(BigInt64Array.of(1n, 2n, 3n));
+    expect(state.get("changing 1")?.values).toEqual(new BigInt64Array(50).fill(1999n));
+    expect(state.get("changing 0")?.values).toEqual(new BigInt64Array(49).fill(1998n));
+    expect(state.size).toBe(4);
+  });
+
   it("reads frames that a store put together", () => {
     const first = new SeriesState();
     const joined = Buffer.concat([save(first, ["a", record(1)]), save(first, ["b", record(2)])]);

@@ -9,8 +9,9 @@ import type { Logger } from "../../pipeline/logger.ts";
 import type { LaneName, Signal } from "../../pipeline/message.ts";
 import { createLogsEncoder, createMetricsEncoder, type EncoderSettings } from "../../pipeline/otlp/encode.ts";
 import { aioFormat } from "../../pipeline/payload/aio.ts";
+import type { Parsed } from "../../pipeline/payload/format.ts";
 import type { Secret } from "../../pipeline/secret.ts";
-import type { Lane } from "../../pipeline/store/batch-store.ts";
+import type { Lane, StoredMessage } from "../../pipeline/store/batch-store.ts";
 import type { ExportObservation } from "../../pipeline/telemetry.ts";
 import { openDestination } from "./destination.ts";
 
@@ -31,7 +32,7 @@ export function assembleDelivery(
   options: DeliveryOptions,
 ): Delivery & { credentials(): CredentialReport[]; close(): Promise<void> } {
   const { config, store, secrets, clock, logger, onExport } = options;
-  const lenientSources = new Set(config.sources.filter(({ lenient }) => lenient).map(({ name }) => name));
+  const parse = createParse(config);
   const exporters: Exporter[] = [];
   const reports: (() => CredentialReport)[] = [];
   const watches: ((signal: AbortSignal) => Promise<void>)[] = [];
@@ -44,7 +45,7 @@ export function assembleDelivery(
         lane: store.lane({ destination: destination.name, signal }),
         encoder: signal === "metrics" ? createMetricsEncoder(settings) : createLogsEncoder(settings),
         exporter,
-        parse: (message) => aioFormat.parse(message, { lenient: lenientSources.has(message.source) }),
+        parse,
         batching: destination.batching,
         deliverWithinMs: destination.deliverWithinMs,
         clock,
@@ -83,8 +84,30 @@ export function assembleDelivery(
   };
 }
 
+/** A stored message as its source means it. */
+function createParse({ sources }: GatewayConfig): (message: StoredMessage) => Parsed {
+  const lenient = new Set(sources.filter((source) => source.lenient).map(({ name }) => name));
+  const totals = new Set(
+    sources.filter(({ counterValues }) => counterValues === "total").map(({ name }) => name),
+  );
+  return (message) => {
+    const parsed = aioFormat.parse(message, { lenient: lenient.has(message.source) });
+    if (parsed.kind === "refused" || !totals.has(message.source)) return parsed;
+    return { ...parsed, items: { ...parsed.items, counterValues: "total" } };
+  };
+}
+
 function encoderSettings(destination: DestinationConfig, instanceId: string): EncoderSettings {
-  const { requestBytesMax, temporality, windowMs, histogramBounds, seriesMax } = destination;
+  const { requestBytesMax, temporality, histogramAggregation, windowMs, histogramBounds, seriesMax } =
+    destination;
   const resourceAttributes = { "service.instance.id": instanceId, ...destination.resourceAttributes };
-  return { requestBytesMax, temporality, windowMs, histogramBounds, seriesMax, resourceAttributes };
+  return {
+    requestBytesMax,
+    temporality,
+    histogramAggregation,
+    windowMs,
+    histogramBounds,
+    seriesMax,
+    resourceAttributes,
+  };
 }

@@ -5,6 +5,7 @@ import { killUnderLoad } from "../integration/scenarios/crash.ts";
 
 const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const propertyRuns = "100000";
+const propertyTests = ["test/payload", "test/source", "test/handlers/bad-input.test.ts"];
 
 /** The scenarios of the integration tests, in the size that finds what is rare. */
 describe("soak", () => {
@@ -19,7 +20,7 @@ describe("soak", () => {
   it(`${propertyRuns} cases of every property of payloads and envelopes`, () => {
     const run = spawnSync(
       "vitest",
-      ["run", "--project", "unit", "--testTimeout", "1200000", "test/payload", "test/source"],
+      ["run", "--project", "unit", "--testTimeout", "2400000", ...propertyTests],
       { env: { ...process.env, FAST_CHECK_RUNS: propertyRuns }, encoding: "utf8" },
     );
     expect(run.status, run.stdout + run.stderr).toBe(0);

@@ -35,7 +35,7 @@ export function packProperties(message: Properties): string | null {
 }
 
 export function unpackProperties(text: string | null): Properties {
-  const packed: Packed = text === null ? [] : JSON.parse(text);
+  const packed = text === null ? [] : parsePacked(text);
   return {
     qos: packed[0] ?? undefined,
     retain: flag(packed[1]),
@@ -48,6 +48,19 @@ export function unpackProperties(text: string | null): Properties {
     userProperties: packed[8] ?? [],
     isReplay: flag(packed[9]),
   };
+}
+
+/**
+ * Disks change bits, and no checksum tells. The payload is worth delivering without its properties, and a lane that
+ * cannot read a message would stop at it.
+ */
+function parsePacked(text: string): Packed {
+  try {
+    const packed: unknown = JSON.parse(text);
+    return Array.isArray(packed) ? (packed as Packed) : [];
+  } catch {
+    return [];
+  }
 }
 
 function bit(value: boolean | undefined): 0 | 1 | undefined {

@@ -1,5 +1,5 @@
 import { toError } from "./errors.ts";
-import type { Encoder, Encoding } from "./otlp/encoder.ts";
+import type { Encoder, Encoding, Restatement } from "./otlp/encoder.ts";
 import type { Items, Parsed } from "./payload/format.ts";
 import { type Batch, type Lane, readBytesMax, type StoredMessage } from "./store/batch-store.ts";
 
@@ -48,11 +48,17 @@ export interface Overdue {
   messagesBySource: ReadonlyMap<string, number>;
 }
 
-/** A range of messages, read and encoded. */
+/** No messages, but series of which nothing new came: see `Encoder.restate`. */
+export interface Restated {
+  kind: "restated";
+  restatement: Restatement;
+}
+
+/** A range of messages, read and encoded. Of a restatement the range is empty. */
 export interface Prepared {
   batch: Batch;
   expired: number;
-  content: Sendable | Hopeless | Overdue;
+  content: Sendable | Hopeless | Overdue | Restated;
 }
 
 export interface PrepareOptions {
@@ -215,7 +221,11 @@ function createBuilder({ encoder, parse, sealedAtUs, overdueUntilUs, limits }: P
   };
 }
 
-function isOverdue({ arrivedAtUs, isReplay }: StoredMessage, overdueUntilUs: number | undefined): boolean {
+/** Whether a message has waited too long. */
+export function isOverdue(
+  { arrivedAtUs, isReplay }: StoredMessage,
+  overdueUntilUs: number | undefined,
+): boolean {
   return overdueUntilUs !== undefined && !isReplay && arrivedAtUs <= overdueUntilUs;
 }
 

@@ -59,6 +59,12 @@ const conditions = {
     reasonCode: "DataflowOtelTargetProcessingError",
     advice: "Look at the dead letters of this lane and replay them once the receiver takes them",
   },
+  /** Nothing was lost, and there is nothing to replay. */
+  notRestated: {
+    health: "Degraded",
+    reasonCode: "DataflowOtelTargetProcessingError",
+    advice: "It was a restatement of quiet series: set restateSeconds to 0 if the receiver takes none",
+  },
   broken: {
     health: "Degraded",
     reasonCode: "DataflowOtelTargetProcessingError",

@@ -55,6 +55,8 @@ export interface LaneDelivery {
   wake(appended: number): void;
   /** Credentials changed: try at once. */
   retryNow(): void;
+  /** The process ends: series are stated again no more. */
+  endRestatements(): void;
   health(): LaneHealth;
 }
 
@@ -62,7 +64,7 @@ export interface LaneDelivery {
 export function createLaneDelivery(deps: LaneDeliveryDeps): LaneDelivery {
   const { lane, batching, clock } = deps;
   const sender = createLaneSender(deps);
-  const { pause } = sender;
+  const { pause, restatements } = sender;
   const inTurn = createTurns();
 
   let pending = 0;
@@ -73,8 +75,8 @@ export function createLaneDelivery(deps: LaneDeliveryDeps): LaneDelivery {
   let sleeping: AbortController | undefined;
 
   function dueInMs({ messages, oldestArrivedAtUs }: Backlog): number {
-    if (messages === 0 || oldestArrivedAtUs === undefined) return Number.POSITIVE_INFINITY;
     if (sender.isOpen) return 0;
+    if (messages === 0 || oldestArrivedAtUs === undefined) return Number.POSITIVE_INFINITY;
     if (batching.maxMessages > 0 && messages >= batching.maxMessages) return 0;
     const waitedMs = (clock.nowUs() - oldestArrivedAtUs) / 1000;
     // An arrival in the future: the wall clock was set back, and nobody knows how long the message has waited.
@@ -86,9 +88,14 @@ export function createLaneDelivery(deps: LaneDeliveryDeps): LaneDelivery {
     await sender.ready();
     const backlog = await lane.backlog();
     pass.lastId = backlog.lastId;
-    if (backlog.messages === 0 || (!force && dueInMs(backlog) > 0)) return true;
+    const isWaiting = backlog.messages > 0 || sender.isOpen;
+    const isDue = isWaiting && (force || dueInMs(backlog) === 0);
+    // A restatement before messages that wait would make their times later than they are.
+    const mayRestate = !isWaiting && restatements.dueInMs() === 0;
+    if (!isDue && !mayRestate) return true;
     const isHeldBack = pause.leftMs > 0 && (!force || pause.isServers);
-    return !isHeldBack && (await sender.send(pass));
+    if (isHeldBack || (isDue && !(await sender.send(pass)))) return false;
+    return await sender.restate(pass);
   }
 
   async function flushNow(force: boolean, signal: AbortSignal) {
@@ -111,6 +118,11 @@ export function createLaneDelivery(deps: LaneDeliveryDeps): LaneDelivery {
     return pending === 0 ? Math.max(batching.latencyMs, pause.leftMs) : Number.POSITIVE_INFINITY;
   }
 
+  /** Until a restatement may go: behind messages that wait it comes with them. */
+  function restatementDueInMs(): number {
+    return pending === 0 ? Math.max(restatements.dueInMs(), pause.leftMs) : Number.POSITIVE_INFINITY;
+  }
+
   function lookWithin(delayMs: number) {
     const atMs = clock.monotonicMs() + delayMs;
     if (atMs >= lookAtMs) return;
@@ -127,7 +139,8 @@ export function createLaneDelivery(deps: LaneDeliveryDeps): LaneDelivery {
       appendedSince -= counted;
       return {
         pending,
-        nextDueMs: pending === 0 ? null : Math.ceil(Math.max(dueInMs(backlog), pause.leftMs)),
+        nextDueMs:
+          pending === 0 && !sender.isOpen ? null : Math.ceil(Math.max(dueInMs(backlog), pause.leftMs)),
       };
     } catch (error) {
       if (pause.leftMs === 0) sender.failed(toError(error));
@@ -138,7 +151,7 @@ export function createLaneDelivery(deps: LaneDeliveryDeps): LaneDelivery {
   async function outlook() {
     const found = await readOutlook();
     lookAtMs = Number.POSITIVE_INFINITY;
-    lookWithin(Math.min(found.nextDueMs ?? idleMs, idleMs, appendedDueInMs()));
+    lookWithin(Math.min(found.nextDueMs ?? idleMs, idleMs, appendedDueInMs(), restatementDueInMs()));
     return found;
   }
 
@@ -180,6 +193,7 @@ export function createLaneDelivery(deps: LaneDeliveryDeps): LaneDelivery {
       pause.end();
       lookWithin(0);
     },
+    endRestatements: () => restatements.end(),
     health: () => sender.health(),
   };
 }

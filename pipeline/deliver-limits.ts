@@ -1,6 +1,9 @@
 /** Successes in a row after which a size that was once too large is tried again. */
 const successesToWiden = 100;
 
+/** Refusals without one success in between, after which the receiver is to be spared. */
+const refusalsInARowMax = 64;
+
 /** What a batch that was sent held. */
 export interface BatchSize {
   messages: number;
@@ -24,8 +27,9 @@ export function createBatchLimits() {
     get current() {
       return { messagesMax, payloadBytesMax };
     },
-    get refusalsInARow() {
-      return refusalsInARow;
+    /** Nothing but refusals, for so long that the lane goes on at the pace of the back-off. */
+    get isExhausted() {
+      return refusalsInARow >= refusalsInARowMax;
     },
     accepted() {
       refusalsInARow = 0;

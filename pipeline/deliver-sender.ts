@@ -10,26 +10,27 @@
  * A batch with a message that has waited too long is not attempted again but unsealed; those messages make a batch
  * of their own, which is settled without being sent: each becomes a dead letter.
  *
+ * A restatement goes the same way as a batch of no messages; refused, it is settled as if it were delivered.
+ *
  * Nothing is saved ahead of a settlement: a crash at any point sends the open batch again, byte for byte.
  */
 import type { Clock } from "./clock.ts";
-import { type Prepared, prepareBatch, type Sendable } from "./deliver-batch.ts";
+import { type AttemptObserver, createAttempts } from "./deliver-attempts.ts";
+import type { Prepared, Restated, Sendable } from "./deliver-batch.ts";
 import { createBurial, type Death } from "./deliver-burial.ts";
-import { createLaneHealth, retryCondition } from "./deliver-health.ts";
-import { createBatchLimits, unlimited } from "./deliver-limits.ts";
+import { createLaneHealth } from "./deliver-health.ts";
+import { createBatchLimits } from "./deliver-limits.ts";
 import { createDeadLetterLog } from "./deliver-log.ts";
+import { createNextBatch } from "./deliver-next.ts";
+import { createOpenBatch } from "./deliver-open.ts";
 import { createPause } from "./deliver-pause.ts";
-import { createRecorder, type Write } from "./deliver-record.ts";
-import { toError } from "./errors.ts";
+import { createRestatements, type RestatementSettings } from "./deliver-restatement.ts";
 import type { Exporter, ExportOutcome } from "./export/exporter.ts";
 import type { Logger } from "./logger.ts";
 import { laneKey } from "./message.ts";
-import type { Encoder } from "./otlp/encoder.ts";
+import type { Encoder, Restatement } from "./otlp/encoder.ts";
 import type { Parsed } from "./payload/format.ts";
-import type { Batch, Lane, Settlement, StoredMessage } from "./store/batch-store.ts";
-
-/** Refusals without one success in between, after which the lane goes on at the pace of the back-off. */
-const refusalsInARowMax = 64;
+import type { Batch, Lane, StoredMessage } from "./store/batch-store.ts";
 
 export interface LaneSenderDeps {
   lane: Lane;
@@ -38,12 +39,17 @@ export interface LaneSenderDeps {
   parse: (message: StoredMessage) => Parsed;
   /** Messages that have waited for longer become dead letters; undefined: none ever does. */
   deliverWithinMs?: number | undefined;
+  /** Undefined: series are stated by messages alone. */
+  restatement?: RestatementSettings | undefined;
   clock: Clock;
   logger: Logger;
   /** 0 to 1, for the spread of the back-off. */
   random?: (() => number) | undefined;
-  onExport?: ((outcome: ExportOutcome["kind"], durationMs: number) => void) | undefined;
+  onExport?: AttemptObserver | undefined;
 }
+
+type Taken = ExportOutcome & { kind: "accepted" | "partial" };
+type Repeatable = ExportOutcome & { kind: "retryable" | "misconfigured" };
 
 /** What one pass over the waiting messages works with. */
 export interface Pass {
@@ -56,139 +62,57 @@ export interface Pass {
 
 /** One lane's batches, from the store to the receiver and back. One pass at a time. */
 export function createLaneSender(deps: LaneSenderDeps) {
-  const { lane, encoder, exporter, parse, deliverWithinMs, clock, logger, onExport } = deps;
+  const { lane, encoder, exporter, parse, deliverWithinMs, clock, logger } = deps;
   const { random = Math.random } = deps;
+  const { restateMs, seriesIdleMs } = deps.restatement ?? { restateMs: 0, seriesIdleMs: 0 };
+  const restatements = createRestatements({ encoder, clock, restateMs, seriesIdleMs });
+  const ahead = createNextBatch({ lane, encoder, restatements, parse, deliverWithinMs, clock });
   const pause = createPause(clock, random);
   const limits = createBatchLimits();
-  const { record, owe, recordOwed } = createRecorder(lane);
+  const batches = createOpenBatch({ lane, encoder, ahead, restatements, limits, pause, logger });
+  const { settle } = batches;
   const health = createLaneHealth(lane.name, logger, deliverWithinMs);
+  const { wentUnanswered } = ahead;
+  const attempts = createAttempts({
+    lane,
+    exporter,
+    record: batches.record,
+    pause,
+    health,
+    wentUnanswered,
+    clock,
+    onExport: deps.onExport,
+  });
   const burial = createBurial({
     attempted: { lane, encoder, parse },
     deliverWithinMs,
     log: createDeadLetterLog(laneKey(lane.name), { clock, logger }),
   });
 
-  let isStarted = false;
-  let cursor = 0;
-  let unansweredLastId = 0;
-  /** When the attempt that went so far was sealed. */
-  let unansweredSealedAtUs: number | undefined;
-  /** Sealed before this process began, not encoded again yet. */
-  let inherited: Batch | undefined;
-  let open: Prepared | undefined;
-  let retries = 0;
-  let seriesLosses = 0;
   let warning: string | null = null;
-
-  async function start() {
-    const position = await lane.position();
-    const state = await lane.state();
-    loadSeries(state);
-    ({ cursor, unansweredLastId } = position);
-    if (position.open) {
-      const { notBeforeUs, ...batch } = position.open;
-      inherited = batch;
-      unansweredSealedAtUs = batch.sealedAtUs;
-      pause.resume(notBeforeUs);
-    }
-    isStarted = true;
-  }
-
-  /** A damaged state stays damaged: to wait for it would stop the lane for ever. */
-  function loadSeries(state: Uint8Array[]) {
-    try {
-      encoder.load(state);
-    } catch (error) {
-      seriesLosses += 1;
-      const fields = { lane: laneKey(lane.name), error: toError(error).message };
-      logger.error(fields, "The saved series cannot be read: each begins anew, with a new start time");
-    }
-  }
-
-  /** What arrived until then has waited too long. */
-  function overdueUntilUs(): number | undefined {
-    return deliverWithinMs === undefined ? undefined : clock.nowUs() - deliverWithinMs * 1000;
-  }
-
-  function prepare(lastId: number, sealedAtUs: number, size: typeof unlimited, signal: AbortSignal) {
-    const range = { afterId: cursor, lastId, sealedAtUs, overdueUntilUs: overdueUntilUs() };
-    return prepareBatch({ lane, encoder, parse, ...range, limits: size, signal });
-  }
-
-  async function prepareNext({ lastId, signal }: Pass): Promise<Prepared | undefined> {
-    if (cursor >= lastId) return undefined;
-    // What went unanswered may have been delivered: it expires no more than it had then.
-    const sealedAtUs = cursor < unansweredLastId ? unansweredSealedAtUs : undefined;
-    const attemptedLastId = Math.min(lastId, unansweredLastId);
-    const attempted = sealedAtUs && (await prepare(attemptedLastId, sealedAtUs, limits.current, signal));
-    return attempted || (await prepare(lastId, clock.nowUs(), limits.current, signal));
-  }
-
-  /** Encode again what was sealed before the restart. */
-  async function reopen({ lastId, sealedAtUs }: Batch, signal: AbortSignal) {
-    const prepared = await prepare(lastId, sealedAtUs, unlimited, signal);
-    if (signal.aborted) return;
-    inherited = undefined;
-    if (prepared?.batch.lastId === lastId) open = prepared;
-    // With other settings than then it may not fit one request any more, and some of it may be overdue.
-    else await record(settling({ kind: "unsealed" }));
-  }
-
-  function settling(settlement: Settlement, next?: Batch): Write {
-    return { run: () => lane.settle(settlement, next), opens: { batch: next } };
-  }
-
-  /** Settle the open batch, and seal the next one in the same transaction. */
-  async function settle(settlement: Settlement, pass: Pass) {
-    if (settlement.kind !== "unsealed" && open) cursor = open.batch.lastId;
-    open = undefined;
-    owe(settling(settlement));
-    const isPausing = pass.signal.aborted || limits.refusalsInARow >= refusalsInARowMax;
-    const next = isPausing ? undefined : await prepareNext(pass);
-    open = next;
-    await record(settling(settlement, next?.batch));
-  }
-
-  async function send(request: Uint8Array, signal: AbortSignal): Promise<ExportOutcome> {
-    const startMs = clock.monotonicMs();
-    const outcome = await exporter
-      .export(lane.name.signal, request, { signal })
-      .catch(
-        (error): ExportOutcome => ({ kind: "retryable", reason: toError(error).message, answered: false }),
-      );
-    onExport?.(outcome.kind, clock.monotonicMs() - startMs);
-    return outcome;
-  }
 
   /** True: the batch is open no more. False: wait. */
   async function attempt({ batch, expired, content }: Prepared, pass: Pass): Promise<boolean> {
     if (content.kind === "hopeless") return await bury(content, expired, pass);
     if (content.kind === "overdue") {
-      await settle(await burial.overdue(batch, content, { expired }, unansweredLastId), pass);
+      await settle(await burial.overdue(batch, content, { expired }, ahead.unansweredLastId), pass);
       return true;
     }
-    if (content.oldestArrivedAtUs <= (overdueUntilUs() ?? Number.NEGATIVE_INFINITY)) {
+    if (content.kind === "restated") return await restate(batch, content, pass);
+    if (content.oldestArrivedAtUs <= (ahead.overdueUntilUs() ?? Number.NEGATIVE_INFINITY)) {
       await settle({ kind: "unsealed" }, pass);
       return true;
     }
     if (content.request === undefined) return await deliver(content, { expired, rejectedItems: 0 }, pass);
-    const outcome = await send(content.request, pass.signal);
+    const outcome = await attempts.send(content.request, pass.signal);
     switch (outcome.kind) {
       case "accepted":
-        warning = outcome.warning ?? null;
-        return await succeed(content, { expired, rejectedItems: 0 }, pass);
       case "partial":
-        warning = outcome.reason;
-        return await succeed(content, { expired, rejectedItems: outcome.rejectedItems }, pass);
+        taken(outcome, pass);
+        return await succeed(content, expired, outcome, pass);
       case "retryable":
-        if (pass.signal.aborted && !outcome.answered) return await giveBack(batch);
-        limits.failed();
-        health.change(retryCondition(outcome), outcome.reason);
-        return await postpone(batch, pause.afterFailure(outcome.retryDelayMs), !outcome.answered);
       case "misconfigured":
-        limits.failed();
-        health.change("misconfigured", outcome.reason);
-        return await postpone(batch, pause.afterFailure(), false);
+        return await repeat(batch, outcome, pass);
       case "refused":
         return await narrow(content, expired, outcome, pass);
       default:
@@ -196,15 +120,55 @@ export function createLaneSender(deps: LaneSenderDeps) {
     }
   }
 
-  async function succeed(content: Sendable, counts: { expired: number; rejectedItems: number }, pass: Pass) {
-    const rejectedItems = Math.min(counts.rejectedItems, content.items);
+  /** The same for a batch without messages: nothing is counted, and nothing becomes a dead letter. */
+  async function restate(batch: Batch, { restatement }: Restated, pass: Pass): Promise<boolean> {
+    // What its attempts may have left at the receiver counts as sent, and the messages go on.
+    if (await ahead.holdsUpOverdue()) return await endRestatement(restatement, pass);
+    const outcome = await attempts.send(restatement.request, pass.signal);
+    switch (outcome.kind) {
+      case "accepted":
+      case "partial":
+        taken(outcome, pass);
+        return await endRestatement(restatement, pass);
+      case "retryable":
+      case "misconfigured":
+        return await repeat(batch, outcome, pass);
+      case "refused":
+        // The line would come again with every restatement, and alternate with the one of the next success.
+        health.change("notRestated", outcome.reason, { silent: true });
+        return await endRestatement(restatement, pass);
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  async function endRestatement(restatement: Restatement, pass: Pass): Promise<true> {
+    const nothing = { messages: 0, expired: 0, items: 0, rejectedItems: 0 };
+    await settle({ kind: "delivered", ...nothing, state: restatement.commit() }, pass);
+    return true;
+  }
+
+  /** The receiver took a request. */
+  function taken(outcome: Taken, pass: Pass) {
+    warning = (outcome.kind === "partial" ? outcome.reason : outcome.warning) ?? null;
     health.change("available");
     pause.reset();
-    limits.accepted();
     pass.sent.batches += 1;
+  }
+
+  async function repeat(batch: Batch, outcome: Repeatable, pass: Pass): Promise<false> {
+    const isUnanswered = outcome.kind === "retryable" && !outcome.answered;
+    if (isUnanswered && pass.signal.aborted) return await attempts.giveBack(batch);
+    limits.failed();
+    return await attempts.repeat(batch, outcome);
+  }
+
+  async function succeed(content: Sendable, expired: number, outcome: Taken, pass: Pass) {
+    const rejectedItems = Math.min(outcome.kind === "partial" ? outcome.rejectedItems : 0, content.items);
+    limits.accepted();
     pass.sent.messages += content.messages;
     pass.sent.items += content.items - rejectedItems;
-    return await deliver(content, { ...counts, rejectedItems }, pass);
+    return await deliver(content, { expired, rejectedItems }, pass);
   }
 
   async function deliver(
@@ -213,31 +177,10 @@ export function createLaneSender(deps: LaneSenderDeps) {
     pass: Pass,
   ): Promise<true> {
     const state = encoding.commit();
+    restatements.changed();
     const counts = { messages, expired, items: items - rejectedItems, rejectedItems };
     await settle({ kind: "delivered", ...counts, state }, pass);
     return true;
-  }
-
-  async function postpone(batch: Batch, delayMs: number, unanswered: boolean): Promise<false> {
-    retries += 1;
-    if (unanswered) wentUnanswered(batch);
-    const notBeforeUs = clock.nowUs() + Math.round(delayMs * 1000);
-    await record({ run: () => lane.postpone({ notBeforeUs, unanswered }) });
-    return false;
-  }
-
-  function wentUnanswered({ lastId, sealedAtUs }: Batch) {
-    if (lastId < unansweredLastId) return;
-    unansweredLastId = lastId;
-    unansweredSealedAtUs = sealedAtUs;
-  }
-
-  /** We ourselves gave the attempt up: no fault of the receiver, who may have taken it. */
-  async function giveBack(batch: Batch): Promise<false> {
-    wentUnanswered(batch);
-    const notBeforeUs = clock.nowUs();
-    await record({ run: () => lane.postpone({ notBeforeUs, unanswered: true }) });
-    return false;
   }
 
   /** A request that will never be taken: half of it next time, until the message to blame is alone. */
@@ -248,8 +191,7 @@ export function createLaneSender(deps: LaneSenderDeps) {
     pass: Pass,
   ): Promise<boolean> {
     limits.refused(content, tooLarge);
-    const isPausing = limits.refusalsInARow >= refusalsInARowMax;
-    if (isPausing) {
+    if (limits.isExhausted) {
       health.change("refused", detail);
       pause.afterFailure();
     }
@@ -258,41 +200,44 @@ export function createLaneSender(deps: LaneSenderDeps) {
     if (isAlone)
       await bury({ ...first, reason: tooLarge ? "tooLarge" : "refused", path: "", detail }, expired, pass);
     else await settle({ kind: "unsealed" }, pass);
-    return !isPausing;
+    return !limits.isExhausted;
   }
 
   async function bury(death: Death, expired: number, pass: Pass): Promise<true> {
-    const settlement = await burial.one(death, expired, unansweredLastId);
+    const settlement = await burial.one(death, expired, ahead.unansweredLastId);
     health.change("refused", death.detail, { silent: true });
     await settle(settlement, pass);
     return true;
   }
 
   return {
-    /** Learn where the lane stands, and record what a failing store did not take. */
-    async ready() {
-      if (!isStarted) await start();
-      await recordOwed();
-    },
+    ready: batches.ready,
     /** Send what waits up to the pass's `lastId`, whatever the pause. True: all of it was settled. */
     async send(pass: Pass): Promise<boolean> {
       pause.end();
       while (!pass.signal.aborted) {
-        if (inherited) {
-          await reopen(inherited, pass.signal);
+        if (batches.isInherited) {
+          await batches.reopen(pass.signal);
           continue;
         }
-        if (!open) {
-          const next = await prepareNext(pass);
-          if (!next) return !pass.signal.aborted;
-          open = next;
-          await record({ run: () => lane.seal(next.batch), opens: { batch: next.batch } });
-        }
-        const isSettled = await attempt(open, pass);
-        if (!isSettled) return false;
+        const next = batches.encoded ?? (await ahead.messages(pass, limits.current));
+        if (!next) return !pass.signal.aborted;
+        if (next !== batches.encoded) await batches.seal(next);
+        if (!(await attempt(next, pass))) return false;
       }
-      return cursor >= pass.lastId;
+      return !batches.isOpen && ahead.cursor >= pass.lastId;
     },
+    /** State the series again that are due, when no batch is open. True: all of them were. */
+    async restate(pass: Pass): Promise<boolean> {
+      while (!batches.isOpen && !pass.signal.aborted) {
+        const next = ahead.restatement();
+        if (!next) return true;
+        await batches.seal(next);
+        if (!(await attempt(next, pass))) return false;
+      }
+      return true;
+    },
+    restatements,
     /** The store or the code failed: nothing was lost, try again later. */
     failed(error: Error) {
       // The message may name a file, which concerns nobody but the reader of the log.
@@ -303,13 +248,14 @@ export function createLaneSender(deps: LaneSenderDeps) {
     },
     /** A batch was sealed and is not settled yet. */
     get isOpen(): boolean {
-      return open !== undefined || inherited !== undefined;
+      return batches.isOpen;
     },
     pause,
     health() {
       const { leftMs } = pause;
       const nextAttemptAtUs = leftMs > 0 ? clock.nowUs() + Math.round(leftMs * 1000) : null;
-      return { ...health.current, nextAttemptAtUs, retries, seriesLosses, warning };
+      const { seriesLosses } = batches;
+      return { ...health.current, nextAttemptAtUs, retries: attempts.retries, seriesLosses, warning };
     },
   };
 }

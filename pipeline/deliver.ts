@@ -54,6 +54,7 @@ export function createDelivery(lanes: readonly LaneDelivery[]): Delivery {
       for (const lane of lanes) lane.wake(appended);
     },
     async stop({ graceMs }) {
+      for (const lane of lanes) lane.endRestatements();
       await flush({ force: false, deadlineMs: graceMs, signal: stopped.signal });
       stopped.abort();
       await Promise.all(running);

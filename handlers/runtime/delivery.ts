@@ -48,6 +48,7 @@ export function assembleDelivery(
         parse,
         batching: destination.batching,
         deliverWithinMs: destination.deliverWithinMs,
+        restatement: destination.temporality === "cumulative" ? destination : undefined,
         clock,
         logger,
         onExport: (outcome, durationMs) =>

@@ -11,7 +11,6 @@ import { messageOf } from "./messages.ts";
 import { checkPlaceholders } from "./placeholders.ts";
 import { type Checked, resolve } from "./resolve.ts";
 import { type Sorted, sortDocument } from "./sort.ts";
-import { checkUnwired } from "./unwired.ts";
 
 export interface LoadConfigInput {
   /** Any number of files, each with any number of YAML or JSON documents. */
@@ -26,18 +25,7 @@ export interface LoadConfigInput {
  *
  * Errors: ConfigError with every fault of all files and of the environment.
  */
-export function loadConfig(input: LoadConfigInput): GatewayConfig {
-  const { config, gateway } = readConfig(input);
-  const issues = checkUnwired(config, gateway);
-  if (issues.length > 0) throw new ConfigError(inReadingOrder(issues, input.files));
-  return config;
-}
-
-/** What loadConfig() does, for settings too that no part of the gateway heeds yet. */
-export function readConfig({ files, environment, resolvePath }: LoadConfigInput): {
-  config: GatewayConfig;
-  gateway: ConfigDocument | undefined;
-} {
+export function loadConfig({ files, environment, resolvePath }: LoadConfigInput): GatewayConfig {
   const { settings, issues } = readEnvironment(environment);
   const sorted: Sorted = { gateways: [], endpoints: [], issues: [] };
   for (const file of files) {
@@ -62,8 +50,7 @@ export function readConfig({ files, environment, resolvePath }: LoadConfigInput)
   const places = new Set(missing.map(placeOf));
   issues.push(...missing, ...found.filter((issue) => !places.has(placeOf(issue))));
   if (issues.length > 0) throw new ConfigError(inReadingOrder(issues, files));
-  const config = resolve({ gateway: checkedGateway, endpoints: checkedEndpoints, settings, resolvePath });
-  return { config, gateway: gateways[0] };
+  return resolve({ gateway: checkedGateway, endpoints: checkedEndpoints, settings, resolvePath });
 }
 
 function placeOf({ file, line, path }: ConfigIssue): string {

@@ -55,12 +55,17 @@ export interface StoredMessage extends MqttMessage {
   isReplay?: boolean | undefined;
 }
 
-/** A contiguous range of ids, both included. */
+/** A contiguous range of ids, both included; or the empty one behind the cursor: `firstId` is `lastId` + 1 then. */
 export interface Batch {
   firstId: number;
   lastId: number;
   /** Expiry is judged against this instant at each attempt, so that a repeat carries the same points. */
   sealedAtUs: number;
+}
+
+/** Whether the batch holds no message: only directly behind the cursor is that no slip. */
+export function isEmptyAfter({ firstId, lastId }: Batch, cursor: number): boolean {
+  return lastId === cursor && firstId === cursor + 1;
 }
 
 export interface OpenBatch extends Batch {

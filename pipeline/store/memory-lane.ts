@@ -2,6 +2,7 @@ import type { LaneName } from "../message.ts";
 import {
   type Backlog,
   type Batch,
+  isEmptyAfter,
   type Lane,
   type LaneLedger,
   type OpenBatch,
@@ -155,7 +156,7 @@ export class MemoryLane implements Lane {
   }
 
   #checkSealable(batch: Batch, cursor: number) {
-    if (batch.firstId <= cursor || batch.lastId < batch.firstId) {
+    if (batch.firstId <= cursor || (batch.lastId < batch.firstId && !isEmptyAfter(batch, cursor))) {
       throw new Error(`Cannot seal ${rangeText(batch)}: wanted a range of ids after ${cursor}`);
     }
   }

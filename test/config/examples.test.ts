@@ -4,13 +4,12 @@ import { parseAllDocuments } from "yaml";
 import * as z from "zod";
 import { configSchema, main, withTables } from "../../cli/config-schema.ts";
 import { readConfigFiles } from "../../handlers/runtime/config-files.ts";
-import { readConfig } from "../../pipeline/config/load.ts";
+import { loadConfig } from "../../pipeline/config/load.ts";
 
 const examples = readdirSync("examples").map((name) => `examples/${name}`);
 
 function loadExample(path: string) {
-  return readConfig({ files: readConfigFiles(path), environment: {}, resolvePath: (_, inner) => inner })
-    .config;
+  return loadConfig({ files: readConfigFiles(path), environment: {}, resolvePath: (_, inner) => inner });
 }
 
 describe("examples", () => {

@@ -3,18 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
-import { readConfig } from "../../pipeline/config/load.ts";
+import { loadConfig } from "../../pipeline/config/load.ts";
 import { ConfigError, type ConfigIssue } from "../../pipeline/errors.ts";
 
 export const fileName = "gateway.yaml";
 
 export function load(text: string, environment: Record<string, string | undefined> = {}): GatewayConfig {
-  const { config } = readConfig({
+  return loadConfig({
     files: text === "" ? [] : [{ name: fileName, text }],
     environment,
     resolvePath: (file, path) => `${file ?? "cwd"}:${path}`,
   });
-  return config;
 }
 
 export function issuesOf(

@@ -1,7 +1,7 @@
 import { createLaneDelivery, type LaneDelivery, type LaneDeliveryDeps } from "../../pipeline/deliver-lane.ts";
 import type { LaneName } from "../../pipeline/message.ts";
 import type { Encoder } from "../../pipeline/otlp/encoder.ts";
-import type { Parsed } from "../../pipeline/payload/format.ts";
+import type { Items, Parsed } from "../../pipeline/payload/format.ts";
 import type { BatchStore, Lane, StoredMessage } from "../../pipeline/store/batch-store.ts";
 import { openMemoryStore } from "../../pipeline/store/memory.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
@@ -124,6 +124,9 @@ export function setUp(
     store?: BatchStore;
     clock?: ReturnType<typeof createFakeClock>;
     laneName?: LaneName;
+    restatement?: LaneDeliveryDeps["restatement"];
+    /** In place of the fake one, with the items of each text. */
+    real?: { encoder: Encoder; itemsOf: (text: string) => Items };
   } = {},
 ) {
   const {
@@ -135,6 +138,7 @@ export function setUp(
     }),
     clock = createFakeClock(),
     laneName = metricsLane,
+    real,
   } = options;
   const exporter = createFakeExporter();
   const logger = createFakeLogger();
@@ -144,14 +148,16 @@ export function setUp(
   const exports: { outcome: string; durationMs: number }[] = [];
   const delivery: LaneDelivery = createLaneDelivery({
     lane,
-    encoder,
+    encoder: real?.encoder ?? encoder,
     exporter,
     parse(message) {
-      if (failing.has(new TextDecoder().decode(message.payload))) throw new TypeError("A new version fails");
-      return parse(message);
+      const text = new TextDecoder().decode(message.payload);
+      if (failing.has(text)) throw new TypeError("A new version fails");
+      return real ? { kind: "items", items: real.itemsOf(text) } : parse(message);
     },
     batching: { latencyMs: options.latencyMs ?? 5_000, maxMessages: options.maxMessages ?? 0 },
     deliverWithinMs: options.deliverWithinMs,
+    restatement: options.restatement,
     clock,
     logger,
     random: () => 0.5,

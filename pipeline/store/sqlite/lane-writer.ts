@@ -1,5 +1,5 @@
 import { systemClock } from "../../clock.ts";
-import type { Batch, Lane, Settlement, StateChange } from "../batch-store.ts";
+import { type Batch, isEmptyAfter, type Lane, type Settlement, type StateChange } from "../batch-store.ts";
 import type { DeadLetters, Death } from "./dead-letters.ts";
 import type { Database, Statement } from "./driver.ts";
 import type { LaneRecord } from "./lanes.ts";
@@ -190,8 +190,9 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
     return { cursor, unansweredLastId, firstId, lastId, sealedAtUs };
   }
 
-  #sealAfter(cursor: number, { firstId, lastId, sealedAtUs }: Batch): void {
-    if (firstId <= cursor || lastId < firstId) {
+  #sealAfter(cursor: number, batch: Batch): void {
+    const { firstId, lastId, sealedAtUs } = batch;
+    if (firstId <= cursor || (lastId < firstId && !isEmptyAfter(batch, cursor))) {
       throw new Error(`Cannot seal ${firstId}–${lastId}: wanted a range of ids after ${cursor}`);
     }
     this.#seal.run(firstId, lastId, sealedAtUs, this.#lane.bit);

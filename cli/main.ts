@@ -148,5 +148,6 @@ try {
 } catch (error) {
   const { text, status } = explain(error);
   process.stderr.write(text);
-  process.exitCode = status;
+  // At once: what was half open would keep the process, and its store locked.
+  process.exit(status);
 }

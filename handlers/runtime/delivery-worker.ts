@@ -1,15 +1,12 @@
 /** The thread that delivers: reads through a connection of its own, writes through the store's writer thread. */
-import { setPriority } from "node:os";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../pipeline/clock.ts";
 import type { Logger } from "../../pipeline/logger.ts";
 import { connectStore } from "../../pipeline/store/thread.ts";
 import { assembleDelivery } from "./delivery.ts";
 import type { DeliveryCall, DeliveryStart, FromDelivery, ToDelivery } from "./delivery-protocol.ts";
+import { yieldToIngest } from "./niceness.ts";
 import { createSecrets } from "./secrets.ts";
-
-/** Delivery can wait, a sender cannot: measured, ingest beside a flush keeps a fifth more of its rate. */
-const niceness = 10;
 
 async function main(parent: MessagePort, { config, environment, port }: DeliveryStart): Promise<void> {
   yieldToIngest();
@@ -44,11 +41,6 @@ async function main(parent: MessagePort, { config, environment, port }: Delivery
     if (message.kind === "wake") delivery.wake(message.appended);
     else post(parent, { kind: "reply", id: message.id, value: await answer(message) });
   });
-}
-
-/** Linux gives each thread a niceness of its own; elsewhere it would be that of the whole process. */
-function yieldToIngest(): void {
-  if (process.platform === "linux" && process.versions.deno === undefined) setPriority(niceness);
 }
 
 function crossingLogger(parent: MessagePort): Logger {

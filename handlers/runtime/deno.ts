@@ -87,5 +87,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`${toError(error).message}\n`);
-  process.exitCode = error instanceof ConfigError || error instanceof StoreVersionError ? 2 : 1;
+  // At once: what was half open would keep the process, and its store locked.
+  process.exit(error instanceof ConfigError || error instanceof StoreVersionError ? 2 : 1);
 }

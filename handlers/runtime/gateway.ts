@@ -1,14 +1,12 @@
 /** The whole gateway from its configuration, for every runtime: only listening is left to them. */
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import { systemClock } from "../../pipeline/clock.ts";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
 import type { Logger } from "../../pipeline/logger.ts";
 import { aioFormat } from "../../pipeline/payload/aio.ts";
 import { createReceiver } from "../../pipeline/receive.ts";
-import { openThreadedStore } from "../../pipeline/store/thread.ts";
-import { createTelemetry } from "../../pipeline/telemetry.ts";
-import type { GatewayState } from "../app.ts";
+import { openThreadedStore, type ThreadedStore } from "../../pipeline/store/thread.ts";
+import { createTelemetry, type Telemetry } from "../../pipeline/telemetry.ts";
+import type { AppOptions, GatewayState } from "../app.ts";
 import { startDeliveryThread } from "./delivery-thread.ts";
 import { describeMissing } from "./missing.ts";
 import { createSecrets } from "./secrets.ts";
@@ -38,23 +36,45 @@ export async function openGateway(
   config: GatewayConfig,
   options: { logger: Logger; environment?: Record<string, string | undefined> },
 ): Promise<Gateway> {
-  const { logger, environment = { ...process.env } } = options;
-  const clock = systemClock;
   const telemetry = createTelemetry();
-  const secrets = createSecrets({ clock, environment });
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
-  mkdirSync(dirname(config.store.path), { recursive: true });
   const opening = openThreadedStore({
     ...storeOptions(config),
     onCommit: telemetry.onCommit,
     onFailure: failed.reject,
   });
-  // Imported while the writer thread starts on another core.
-  const [store, { createApp }] = await Promise.all([opening, import("../app.ts")]);
+  try {
+    // Imported while the writer thread starts on another core.
+    const [store, { createApp }] = await Promise.all([opening, import("../app.ts")]);
+    return assemble(config, { ...options, store, createApp, telemetry, failed });
+  } catch (error) {
+    // The writer thread would keep the process alive.
+    await opening.then((store) => store.close()).catch(() => undefined);
+    throw error;
+  }
+}
+
+function assemble(
+  config: GatewayConfig,
+  {
+    logger,
+    environment = { ...process.env },
+    store,
+    createApp,
+    telemetry,
+    failed,
+  }: Parameters<typeof openGateway>[1] & {
+    store: ThreadedStore;
+    createApp: (options: AppOptions) => { fetch: Gateway["fetch"] };
+    telemetry: Telemetry;
+    failed: PromiseWithResolvers<never>;
+  },
+): Gateway {
+  const clock = systemClock;
+  const secrets = createSecrets({ clock, environment });
   for (const notice of store.notices) logger.warn({}, notice);
   for (const missing of describeMissing(config, secrets)) logger.warn({}, missing);
-
   const delivery = startDeliveryThread({
     config,
     environment,
@@ -102,8 +122,12 @@ export async function openGateway(
     },
     async close() {
       state.stopping = true;
-      await delivery.stop({ graceMs: config.shutdownGraceMs });
-      await store.close();
+      try {
+        await delivery.stop({ graceMs: config.shutdownGraceMs });
+      } finally {
+        // Also when the delivery thread is gone: the writer thread would keep the process alive.
+        await store.close();
+      }
     },
   };
 }

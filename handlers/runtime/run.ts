@@ -3,8 +3,8 @@
  *
  *   open store → listen → deliver … signal → drain → answer what is in flight → flush → close → 0
  *
- * A second signal, and a part of the gateway that fails, exit at once: nothing is lost, because nothing was promised
- * that is not on disk.
+ * A signal before it listens, a second one, and a part of the gateway that fails, exit at once: nothing is lost,
+ * because nothing was promised that is not on disk.
  */
 import { systemClock } from "../../pipeline/clock.ts";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
@@ -24,6 +24,15 @@ export async function runUntilSignal(options: {
 }): Promise<number> {
   const { config, logger } = options;
   for (const warning of config.warnings) logger.warn({}, warning);
+  let isServing = false;
+  // Listened for from the start: without a listener the first process of a container never learns of a signal.
+  const signalled = new Promise<StopSignal>((resolve) => {
+    options.onSignal((signal) => {
+      if (!isServing) options.exit(0);
+      isServing = false;
+      resolve(signal);
+    });
+  });
   const gateway = await options.open();
   let server: { url: string; close(options: { graceMs: number }): Promise<void> };
   try {
@@ -42,14 +51,7 @@ export async function runUntilSignal(options: {
 
   const delivering = gateway.deliver();
   delivering.catch(() => undefined);
-  const signalled = new Promise<StopSignal>((resolve) => {
-    let stopping = false;
-    options.onSignal((signal) => {
-      if (stopping) options.exit(0);
-      stopping = true;
-      resolve(signal);
-    });
-  });
+  isServing = true;
   let signal: StopSignal;
   try {
     signal = await Promise.race([signalled, gateway.failed]);

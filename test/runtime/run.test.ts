@@ -4,15 +4,17 @@ import { runUntilSignal, type StopSignal } from "../../handlers/runtime/run.ts";
 import { loadConfig } from "../../pipeline/config/load.ts";
 import { createFakeLogger } from "../support/fake-logger.ts";
 
-/** A gateway that only writes down what was asked of it. */
-function setUp() {
+/** A gateway that only writes down what was asked of it. `opening`: what it waits for before it is open. */
+function setUp({ opening = Promise.resolve() } = {}) {
   const steps: string[] = [];
   const failed = Promise.withResolvers<never>();
   const delivering = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<void>();
   const gateway: Gateway = {
     fetch: () => new Response(),
     deliver() {
       steps.push("deliver");
+      started.resolve();
       return delivering.promise;
     },
     failed: failed.promise,
@@ -30,12 +32,13 @@ function setUp() {
   const status = runUntilSignal({
     config,
     logger,
-    open: async () => gateway,
+    open: () => opening.then(() => gateway),
     listen: async () => ({ url: "http://127.0.0.1:8080", close: async () => void steps.push("answer") }),
     onSignal: listening.resolve,
     exit: (status) => void steps.push(`exit ${status}`),
   });
-  return { steps, status, failed, delivering, logger, signal: listening.promise };
+  const signal = started.promise.then(() => listening.promise);
+  return { steps, status, failed, delivering, logger, signal, early: listening.promise };
 }
 
 describe("runUntilSignal()", () => {
@@ -52,6 +55,16 @@ describe("runUntilSignal()", () => {
     send("SIGINT");
     send("SIGINT");
     expect(steps).toEqual(["deliver", "exit 0"]);
+    await status;
+  });
+
+  it("a signal while the store is being opened exits at once", async () => {
+    const opened = Promise.withResolvers<void>();
+    const { steps, status, early, signal } = setUp({ opening: opened.promise });
+    (await early)("SIGTERM");
+    expect(steps).toEqual(["exit 0"]);
+    opened.resolve();
+    (await signal)("SIGINT");
     await status;
   });
 

@@ -36,14 +36,18 @@ describe("writeLazily()", () => {
     db.close();
   });
 
-  it("closes a connection whose commits cannot be made safe again", () => {
+  it("closes a connection whose commits cannot be made safe again, and ends the thread with it", () => {
     const exec = Database.prototype.exec;
+    const later = vi.spyOn(globalThis, "setImmediate");
+    later.mockImplementation((() => undefined) as never);
     vi.spyOn(db, "exec").mockImplementation((sql) => {
       if (sql === "PRAGMA synchronous = FULL") throw new Error("no");
       return exec.call(db, sql);
     });
     expect(() => db.writeLazily(() => undefined)).toThrow("no");
     expect(() => db.write(() => undefined)).toThrow("not open");
+    expect(later).toHaveBeenCalledOnce();
+    expect(later.mock.calls[0]?.[0]).toThrow("no");
   });
 
   it("is for sweeps alone: every append and settlement is synced by itself", async () => {

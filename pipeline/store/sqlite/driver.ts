@@ -63,7 +63,8 @@ export class Database {
 
   /**
    * Like `write`, but on disk only with the next `write`: for work that is done again when it is lost. A connection
-   * whose commits cannot be made safe again is closed.
+   * whose commits cannot be made safe again is closed, and the thread ends with an uncaught error: nothing could be
+   * stored any more, and who called may take every failure for one that passes.
    *
    * Source: SQLite, "PRAGMA synchronous", NORMAL in WAL mode.
    */
@@ -90,6 +91,9 @@ export class Database {
       this.exec("PRAGMA synchronous = FULL");
     } catch (error) {
       this.close();
+      setImmediate(() => {
+        throw error;
+      });
       throw error;
     }
   }

@@ -1,4 +1,5 @@
-import { type ClientHttp2Session, connect, constants } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
+import { PassThrough } from "node:stream";
 import type { GrpcTransportOptions } from "@connectrpc/connect-node";
 import type { TlsMaterial } from "./tls.ts";
 
@@ -103,6 +104,7 @@ export function createSessions(options: {
         answered = true;
       });
       stream.on("error", () => {});
+      readFromTheStart(stream);
       // A reset without an error code ends a stream silently, and the call would wait for its time limit.
       stream.once("close", () => {
         if (answered) return;
@@ -143,6 +145,22 @@ export function createSessions(options: {
       );
     },
   };
+}
+
+/**
+ * Take the body up as it comes, for whoever iterates over the stream later: by then the stream may be closed, because
+ * its last frames came together with the first, and a closed stream refuses to be iterated although nothing of it was
+ * read. An end that the receiver did not announce stays an error.
+ */
+function readFromTheStart(stream: ClientHttp2Stream): void {
+  const body = new PassThrough();
+  body.on("error", () => {});
+  stream.once("error", (error) => body.destroy(error));
+  stream.once("close", () => {
+    if (!stream.readableEnded) body.destroy(new Error("the answer broke off"));
+  });
+  stream.pipe(body);
+  stream[Symbol.asyncIterator] = () => body[Symbol.asyncIterator]();
 }
 
 /** Close it once what is under way has ended; requests that wait for it to connect are sent on it before. */

@@ -1,7 +1,7 @@
 import type { ClientHttp2Stream, ServerHttp2Stream } from "node:http2";
 import { afterEach, describe, expect, it } from "vitest";
 import { createSessions } from "../../pipeline/export/sessions.ts";
-import { startHttp2, startTcp } from "./raw-server.ts";
+import { answer, startHttp2, startTcp } from "./raw-server.ts";
 
 const tls = {};
 const closing: (() => Promise<void>)[] = [];
@@ -116,5 +116,17 @@ describe("createSessions()", () => {
       tls: () => tls,
     });
     expect(authority).toBe("http://receiver.example");
+  });
+
+  it("keeps an answer that is complete before anybody reads it", async () => {
+    const { held, send } = await holding();
+    const stream = await send();
+    const [serverStream] = held;
+    if (serverStream === undefined) throw new Error("Nothing arrived");
+    answer(serverStream, Buffer.from("taken"), { "grpc-status": "0" });
+    while (!stream.closed) await new Promise((resolve) => setImmediate(resolve));
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk);
+    expect(Buffer.concat(chunks).subarray(5).toString()).toBe("taken");
   });
 });

@@ -43,7 +43,7 @@ export interface PointJson {
   attributes?: AttributeJson[];
 }
 
-export interface LogRecordJson {
+interface LogRecordJson {
   body: { stringValue: string };
   attributes: AttributeJson[];
 }
@@ -65,6 +65,11 @@ interface ResourceJson {
   resource: { attributes: AttributeJson[] };
   scopeMetrics?: { metrics: MetricJson[] }[];
   scopeLogs?: { logRecords: LogRecordJson[] }[];
+}
+
+/** Without repeats: what is sent again after a lost answer equals what was sent before. */
+export function distinct<T>(values: readonly T[] = []): T[] {
+  return [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
 }
 
 /** What came for one destination. */

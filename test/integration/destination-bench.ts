@@ -6,7 +6,7 @@ import type { Files } from "../support/mounted-folder.ts";
 import { vacantPort } from "./workbench.ts";
 
 export const protocols = ["grpc", "http/protobuf"] as const;
-export const authentications = ["anonymous", "bearer", "mutual"] as const;
+const authentications = ["anonymous", "bearer", "mutual"] as const;
 
 export type Protocol = (typeof protocols)[number];
 export type Authentication = (typeof authentications)[number];
@@ -34,34 +34,24 @@ export function collectorConfiguration({
   ports,
   material,
   exporters,
+  connectionAge,
 }: {
   ports: Ports;
-  /** Folder of `collectorFiles`. */
-  material: string;
+  /** Folder of `collectorFiles`; without one there are only the anonymous ways. */
+  material?: string;
   /** Exporters, by signal and name. */
   exporters: { metrics: Record<string, object>; logs: Record<string, object> };
+  /** After which it wants a gRPC connection replaced; default: never. */
+  connectionAge?: string;
 }): object {
-  const server = {
-    cert_file: join(material, "tls.crt"),
-    key_file: join(material, "tls.key"),
-    reload_interval: "100ms",
-  };
-  const security = {
-    anonymous: {},
-    bearer: { tls: server, auth: { authenticator: "bearertokenauth" } },
-    mutual: {
-      tls: { ...server, client_ca_file: join(material, "clients.crt"), client_ca_file_reload: true },
-    },
-  };
-  const receivers = authentications.map((authentication) => {
+  const receivers = Object.entries(securityOf(material)).map(([authentication, security]) => {
     const at = (protocol: Protocol) => ({
-      endpoint: `localhost:${ports[authentication][protocol]}`,
-      ...security[authentication],
+      endpoint: `localhost:${ports[authentication as Authentication][protocol]}`,
+      ...security,
     });
-    // Short-lived connections, so that what was replaced is shown soon.
-    const keepalive = { server_parameters: { max_connection_age: "500ms", max_connection_age_grace: "10s" } };
+    const keepalive = { server_parameters: { max_connection_age: connectionAge } };
     const protocols = {
-      grpc: { ...at("grpc"), keepalive },
+      grpc: { ...at("grpc"), ...(connectionAge !== undefined && { keepalive }) },
       http: { ...at("http/protobuf"), keep_alives_enabled: false },
     };
     return [`otlp/${authentication}`, { protocols }] as const;
@@ -70,15 +60,32 @@ export function collectorConfiguration({
     receivers: receivers.map(([name]) => name),
     exporters: Object.keys(exporters[signal]),
   });
+  const extensions = material === undefined ? {} : { bearertokenauth: { filename: join(material, "token") } };
   return {
-    extensions: { bearertokenauth: { filename: join(material, "token") } },
+    extensions,
     receivers: Object.fromEntries(receivers),
     exporters: { ...exporters.metrics, ...exporters.logs },
     service: {
-      extensions: ["bearertokenauth"],
+      extensions: Object.keys(extensions),
       telemetry: { metrics: { level: "none" } },
       pipelines: { metrics: pipeline("metrics"), logs: pipeline("logs") },
     },
+  };
+}
+
+/** Settings of a receiver by authentication. */
+function securityOf(material: string | undefined): Partial<Record<Authentication, object>> {
+  if (material === undefined) return { anonymous: {} };
+  const tls = {
+    cert_file: join(material, "tls.crt"),
+    key_file: join(material, "tls.key"),
+    reload_interval: "1s",
+  };
+  const clients = { client_ca_file: join(material, "clients.crt"), client_ca_file_reload: true };
+  return {
+    anonymous: {},
+    bearer: { tls, auth: { authenticator: "bearertokenauth" } },
+    mutual: { tls: { ...tls, ...clients } },
   };
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type GatewayProcess, gatewayConfiguration, startGateway } from "../support/gateway-process.ts";
+import { createMountedFolder, type Files, type MountedFolder } from "../support/mounted-folder.ts";
 import { startSink, type TestSink } from "../support/otlp-sink.ts";
 
 export function temporaryFolder(): string {
@@ -14,10 +15,20 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** A port on which nothing listens, below those that systems give to connections and to servers that ask for any. */
+/** A folder as Kubernetes mounts Secrets and ConfigMaps. */
+export function mount(files: Files): MountedFolder {
+  const folder = createMountedFolder(files);
+  onTestFinished(folder.remove);
+  return folder;
+}
+
+let lastPort = 10_000 + Math.floor(Math.random() * 20_000);
+
+/** Another port at each call on which nothing listens, below those that systems give to connections and to servers that ask for any. */
 export async function vacantPort(): Promise<number> {
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    lastPort = lastPort < 30_000 ? lastPort + 1 : 10_000;
+    const port = lastPort;
     const server = createServer().listen(port, "127.0.0.1");
     const isVacant = await once(server, "listening").then(
       () => true,

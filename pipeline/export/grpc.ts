@@ -1,4 +1,3 @@
-import { Code, ConnectError } from "@connectrpc/connect";
 import {
   ExportLogsServiceResponseSchema,
   LogsService,
@@ -14,6 +13,7 @@ import { type ConfiguredHeaders, HeaderError, readHeaders, redact } from "./head
 import { outcomeOfFailure, outcomeOfPartialSuccess, outcomeOfStatus } from "./outcome.ts";
 import { okCode } from "./received-status.ts";
 import { createSessions } from "./sessions.ts";
+import { startTimeLimit } from "./time-limit.ts";
 import { systemTls, type TlsMaterial } from "./tls.ts";
 
 const methods = { metrics: MetricsService.method.export, logs: LogsService.method.export };
@@ -56,16 +56,15 @@ export function createGrpcExporter(options: GrpcExporterOptions): Exporter {
 
   return {
     async export(signal, request, { signal: abort }) {
-      const limit = createLimit(timeoutMs, abort);
+      const limit = startTimeLimit(timeoutMs, [abort]);
       try {
         return await send(signal, request, limit.signal);
       } catch (error) {
         if (error instanceof HeaderError) return { kind: "misconfigured", reason: error.message };
         // A connection that went silent stays silent: the next call gets a new one.
         if (limit.signal.aborted) sessions.rotate(timeoutMs);
-        if (abort?.aborted) {
-          return { kind: "retryable", reason: "The call was given up by the gateway", answered: false };
-        }
+        if (limit.isExpired) return unanswered("No answer came in time: check the receiver's load");
+        if (limit.signal.aborted) return unanswered("The call was given up by the gateway");
         const outcome = outcomeOfFailure(error);
         return { ...outcome, reason: redact(outcome.reason, options.headers) };
       } finally {
@@ -77,24 +76,8 @@ export function createGrpcExporter(options: GrpcExporterOptions): Exporter {
   };
 }
 
-/** A signal that is aborted after `timeoutMs`, when `abort` is, and when the call ends. */
-function createLimit(timeoutMs: number, abort: AbortSignal | undefined) {
-  const controller = new AbortController();
-  const end = () => controller.abort(new ConnectError("the call has ended", Code.Canceled));
-  const timer = setTimeout(
-    () => controller.abort(new ConnectError("the call took too long", Code.DeadlineExceeded)),
-    timeoutMs,
-  );
-  if (abort?.aborted) end();
-  abort?.addEventListener("abort", end);
-  return {
-    signal: controller.signal,
-    end() {
-      clearTimeout(timer);
-      abort?.removeEventListener("abort", end);
-      end();
-    },
-  };
+function unanswered(reason: string): ExportOutcome {
+  return { kind: "retryable", reason, answered: false };
 }
 
 async function outcomeOfSuccess(

@@ -4,7 +4,7 @@ export interface TimeLimit {
   readonly signal: AbortSignal;
   /** The time itself was over first. */
   readonly isExpired: boolean;
-  /** The attempt has ended: nothing is waited for any more. */
+  /** The attempt has ended: nothing is waited for any more, and `signal` is aborted to cut what is still unread. */
   end(): void;
 }
 
@@ -29,6 +29,7 @@ export function startTimeLimit(timeoutMs: number, aborts: readonly (AbortSignal 
     end() {
       clearTimeout(timer);
       for (const other of aborts) other?.removeEventListener("abort", abort);
+      abort();
     },
   };
 }

@@ -34,6 +34,13 @@ describe("startTimeLimit()", () => {
     expect(limit.isExpired).toBe(false);
   });
 
+  it("aborts at the end, so that an answer that was not read is cut", () => {
+    const limit = startTimeLimit(60_000, []);
+    limit.end();
+    expect(limit.signal.aborted).toBe(true);
+    expect(limit.isExpired).toBe(false);
+  });
+
   it("leaves nothing behind at the end", async () => {
     const other = new AbortController();
     const limit = startTimeLimit(1, [other.signal]);
@@ -41,6 +48,6 @@ describe("startTimeLimit()", () => {
     expect(getEventListeners(other.signal, "abort")).toEqual([]);
     const later = startTimeLimit(5, []);
     await once(later.signal, "abort");
-    expect(limit.signal.aborted).toBe(false);
+    expect(limit.isExpired).toBe(false);
   });
 });

@@ -1,4 +1,4 @@
-import { Code, type ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
 import { describeCause } from "./failure-cause.ts";
 import { readable } from "./readable.ts";
 
@@ -15,6 +15,5 @@ export function describeTransportFailure(error: ConnectError): string {
   if (error.rawMessage.startsWith("unsupported content type")) {
     return "Something that is no gRPC receiver answered: check host and port, and any proxy between";
   }
-  if (error.code === Code.DeadlineExceeded) return "No answer came in time: check the receiver's load";
   return `The call ended without an answer (${readable(error.rawMessage)}): check that the port speaks gRPC and the scheme of the URL`;
 }

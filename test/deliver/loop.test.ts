@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createDelivery } from "../../pipeline/deliver.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { outcomes } from "../support/fake-exporter.ts";
-import { logsLane, patched, setUp } from "./setup.ts";
+import { logsLane, patched, running, setUp } from "./setup.ts";
 
 const second = 1_000;
 const year = 365 * 86_400 * second;
@@ -59,21 +59,8 @@ describe("a lane is due", () => {
 });
 
 describe("run()", () => {
-  function running(options: Parameters<typeof setUp>[0] = {}) {
-    const around = setUp(options);
-    const stop = new AbortController();
-    const ended = around.delivery.run(stop.signal);
-    return {
-      ...around,
-      async end() {
-        stop.abort();
-        await ended;
-      },
-    };
-  }
-
   it("sends each message when it is due, and sleeps in between", async () => {
-    const { append, delivery, clock, exporter, sent, end } = running({ latencyMs: 5 * second });
+    const { append, delivery, clock, exporter, sent, end } = running(setUp({ latencyMs: 5 * second }));
     await clock.asleep();
     await append(["a"]);
     delivery.wake(1);
@@ -95,7 +82,7 @@ describe("run()", () => {
   });
 
   it("sends at once when wake() tells that maxMessages may wait", async () => {
-    const { append, delivery, clock, exporter, sent, end } = running({ maxMessages: 3 });
+    const { append, delivery, clock, exporter, sent, end } = running(setUp({ maxMessages: 3 }));
     await clock.asleep();
     await append(["a"]);
     delivery.wake(1);
@@ -108,7 +95,7 @@ describe("run()", () => {
   });
 
   it("loses no wake() that comes while it flushes", async () => {
-    const { append, delivery, clock, exporter, sent, end } = running({ latencyMs: 0 });
+    const { append, delivery, clock, exporter, sent, end } = running(setUp({ latencyMs: 0 }));
     exporter.answer = async (_request, attempt) => {
       if (attempt === 1) {
         await append(["b"]);
@@ -134,7 +121,7 @@ describe("run()", () => {
         return backlog;
       },
     }));
-    const { append, delivery, clock, exporter, sent, end } = running({ store, clock: plain.clock });
+    const { append, delivery, clock, exporter, sent, end } = running(setUp({ store, clock: plain.clock }));
     await clock.asleep();
     await append(["a"]);
     delivery.wake(1);
@@ -166,7 +153,7 @@ describe("run()", () => {
         return backlog;
       },
     }));
-    const around = running({ maxMessages: 100_000, ...options, store, clock: plain.clock });
+    const around = running(setUp({ maxMessages: 100_000, ...options, store, clock: plain.clock }));
     return { ...around, storm, questions: () => questions };
   }
 
@@ -220,7 +207,7 @@ describe("run()", () => {
   });
 
   it("retries after the back-off by the monotonic clock, though the wall clock is set back by a year", async () => {
-    const { append, delivery, clock, exporter, end } = running({ latencyMs: 0 });
+    const { append, delivery, clock, exporter, end } = running(setUp({ latencyMs: 0 }));
     exporter.answer = (_request, attempt) => (attempt === 1 ? outcomes.unavailable : outcomes.accepted);
     await clock.asleep();
     await append(["a"]);
@@ -234,7 +221,7 @@ describe("run()", () => {
   });
 
   it("stays asleep when messages arrive during a pause, and wakes when credentials change", async () => {
-    const { append, delivery, clock, exporter, end } = running({ latencyMs: 0 });
+    const { append, delivery, clock, exporter, end } = running(setUp({ latencyMs: 0 }));
     exporter.answer = (_request, attempt) => (attempt === 1 ? outcomes.unauthenticated : outcomes.accepted);
     await clock.asleep();
     await append(["a"]);
@@ -251,11 +238,11 @@ describe("run()", () => {
   });
 
   it("ends at once when it is asleep, and within an attempt", async () => {
-    const idle = running();
+    const idle = running(setUp());
     await idle.clock.asleep();
     await idle.end();
 
-    const busy = running({ latencyMs: 0 });
+    const busy = running(setUp({ latencyMs: 0 }));
     busy.exporter.answer = () => new Promise(() => {});
     await busy.clock.asleep();
     await busy.append(["a"]);

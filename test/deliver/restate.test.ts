@@ -6,7 +6,7 @@ import type { BatchStore } from "../../pipeline/store/batch-store.ts";
 import { decodeMetrics, noonUs, numberPoints, seconds, settings } from "../otlp/fixtures.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { outcomes } from "../support/fake-exporter.ts";
-import { logsLane, patched, setUp } from "./setup.ts";
+import { logsLane, patched, running, setUp } from "./setup.ts";
 
 const second = 1_000;
 const minute = 60 * second;
@@ -410,21 +410,10 @@ describe("a failure of the store or the code", () => {
 });
 
 describe("run()", () => {
-  function running(options: Options = {}) {
-    const around = setUpSeries(options);
-    const stop = new AbortController();
-    const ended = around.delivery.run(stop.signal);
-    return {
-      ...around,
-      async end() {
-        stop.abort();
-        await ended;
-      },
-    };
-  }
-
   it("sleeps until the next restatement, and states it", async () => {
-    const { clock, append, delivery, exporter, requests, end } = running({ restateMs: 20 * second });
+    const { clock, append, delivery, exporter, requests, end } = running(
+      setUpSeries({ restateMs: 20 * second }),
+    );
     await clock.asleep();
     await append(["parts 3"]);
     delivery.wake(1);
@@ -440,7 +429,7 @@ describe("run()", () => {
   });
 
   it("sleeps until a restatement may be tried again", async () => {
-    const { clock, append, delivery, exporter, end } = running({ restateMs: 20 * second });
+    const { clock, append, delivery, exporter, end } = running(setUpSeries({ restateMs: 20 * second }));
     await clock.asleep();
     await append(["parts 3"]);
     delivery.wake(1);
@@ -458,14 +447,14 @@ describe("run()", () => {
     ["of logs", { real: { encoder: createLogsEncoder(settings), itemsOf }, laneName: logsLane }],
     ["whose series are not stated again", { restateMs: 0 }],
   ])("does not wake a lane %s", async (_, options: Options) => {
-    const { clock, end } = running({ restateMs: second, ...options });
+    const { clock, end } = running(setUpSeries({ restateMs: second, ...options }));
     expect(await clock.asleep()).toBe(minute);
     await end();
   });
 
   it("does not wake a lane whose series are idle", async () => {
     const idle = { restateMs: 20 * second, seriesIdleMs: 30 * second };
-    const { clock, append, delivery, exporter, requests, end } = running(idle);
+    const { clock, append, delivery, exporter, requests, end } = running(setUpSeries(idle));
     await clock.asleep();
     await append(["parts 3"]);
     delivery.wake(1);

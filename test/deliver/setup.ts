@@ -203,3 +203,16 @@ export function setUp(
     sent: () => exporter.requests.map(textsOf),
   };
 }
+
+/** The loop of a lane that was set up; `end` stops it and waits until it has ended. */
+export function running<Around extends { delivery: LaneDelivery }>(around: Around) {
+  const stop = new AbortController();
+  const ended = around.delivery.run(stop.signal);
+  return {
+    ...around,
+    async end() {
+      stop.abort();
+      await ended;
+    },
+  };
+}

@@ -5,8 +5,9 @@ import { Code } from "@connectrpc/connect";
 import { afterEach, describe, expect, it } from "vitest";
 import { ExportLogsServiceRequestSchema } from "../../gen/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts";
 import { ExportMetricsServiceRequestSchema } from "../../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts";
-import { createGrpcExporter, type GrpcExporterOptions } from "../../pipeline/export/grpc.ts";
+import type { GrpcExporterOptions } from "../../pipeline/export/grpc.ts";
 import { startSink } from "../support/otlp-sink.ts";
+import { grpcExporter } from "./exporting.ts";
 import { answer, startHttp2 } from "./raw-server.ts";
 
 const closing: (() => Promise<void>)[] = [];
@@ -15,14 +16,7 @@ afterEach(async () => {
 });
 
 function exporterFor(url: string, options: Partial<GrpcExporterOptions> = {}) {
-  const exporter = createGrpcExporter({
-    url,
-    timeoutMs: 5000,
-    compression: "none",
-    headers: {},
-    userAgent: "test/1",
-    ...options,
-  });
+  const exporter = grpcExporter(url, options);
   closing.push(exporter.close);
   return exporter;
 }

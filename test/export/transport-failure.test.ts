@@ -1,9 +1,10 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { afterEach, describe, expect, it } from "vitest";
 import type { ExportOutcome } from "../../pipeline/export/exporter.ts";
-import { createGrpcExporter, type GrpcExporterOptions } from "../../pipeline/export/grpc.ts";
+import type { GrpcExporterOptions } from "../../pipeline/export/grpc.ts";
 import { createSelfSigned } from "../support/certificates.ts";
 import { startSink } from "../support/otlp-sink.ts";
+import { grpcExporter } from "./exporting.ts";
 import {
   answer,
   answerRaw,
@@ -21,14 +22,7 @@ afterEach(async () => {
 });
 
 function exporterFor(url: string, options: Partial<GrpcExporterOptions> = {}) {
-  const exporter = createGrpcExporter({
-    url,
-    timeoutMs: 5000,
-    compression: "none",
-    headers: {},
-    userAgent: "test/1",
-    ...options,
-  });
+  const exporter = grpcExporter(url, options);
   closing.push(exporter.close);
   return exporter;
 }

@@ -76,7 +76,7 @@ export async function startGateway(
   };
 }
 
-/** A configuration that sends without waiting, and has one `mqtt` source, `devices`. */
+/** A configuration that sends without waiting, and has one source, `devices`. */
 export function gatewayConfiguration(options: {
   /** The one destination, `collector`. */
   otlpUrl?: string;
@@ -87,8 +87,11 @@ export function gatewayConfiguration(options: {
   bodyBytesMax?: number;
   latencySeconds?: number;
   shutdownGraceSeconds?: number;
+  /** Of the source; default: `mqtt`. */
+  adapter?: string;
 }): string {
   const { otlpUrl, latencySeconds = 0, bytesMax = 4294967296, bodyBytesMax = 4194304 } = options;
+  const { adapter = "mqtt" } = options;
   const destinations = { ...(otlpUrl === undefined ? {} : { collector: otlpUrl }), ...options.destinations };
   const endpoints = Object.entries(destinations).map(
     ([name, url]) => `
@@ -112,7 +115,7 @@ spec:
   shutdownGraceSeconds: ${options.shutdownGraceSeconds ?? 10}
   limits: { bodyBytes: ${bodyBytesMax} }
   store: { path: ${JSON.stringify(options.storePath)}, bytesMax: ${bytesMax} }
-  sources: [{ name: devices, adapter: mqtt, authentication: { method: None } }]
+  sources: [{ name: devices, adapter: ${adapter}, authentication: { method: None } }]
 `;
 }
 

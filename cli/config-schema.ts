@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import * as z from "zod";
 import { dataflowEndpoint } from "../pipeline/config/kinds/dataflow-endpoint.ts";
 import { gateway } from "../pipeline/config/kinds/gateway.ts";
+import { mqttEndpoint } from "../pipeline/config/kinds/mqtt-endpoint.ts";
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
@@ -14,14 +15,18 @@ const documentationFile = new URL("../docs/configuration.md", import.meta.url);
 
 /** JSON Schema of one document, for editors. */
 export function configSchema(): string {
-  const schema = z.toJSONSchema(z.union([gateway, dataflowEndpoint]), { io: "input" });
+  const schema = z.toJSONSchema(z.union([gateway, dataflowEndpoint, mqttEndpoint]), { io: "input" });
   const { $schema, ...rest } = schema;
   return `${JSON.stringify({ $schema, title: "mqtt-otlp-gateway configuration", ...rest }, null, 2)}\n`;
 }
 
 /** `documentation` with the table between each pair of markers made anew. */
 export function withTables(documentation: string): string {
-  const kinds: Record<string, z.ZodType> = { Gateway: gateway, DataflowEndpoint: dataflowEndpoint };
+  const kinds: Record<string, z.ZodType> = {
+    Gateway: gateway,
+    OpenTelemetryEndpoint: dataflowEndpoint,
+    MqttEndpoint: mqttEndpoint,
+  };
   return documentation.replace(
     /(<!-- fields of (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
     (_, begin: string, kind: string, end: string) => {
@@ -136,7 +141,8 @@ function defaultOf(field: JsonSchema, required: Row["required"]): string {
   if (required) return required === "in section" ? "required in its section" : "required";
   if (field.default === undefined) return "";
   const value = field.default;
-  const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
+  const isEmpty =
+    value === "" || (typeof value === "object" && value !== null && Object.keys(value).length === 0);
   if (isEmpty) return "none";
   return Array.isArray(value) ? value.map((one) => `\`${one}\``).join(", ") : `\`${value}\``;
 }

@@ -1,25 +1,30 @@
 import { describeMissing, placeOf } from "../handlers/runtime/missing.ts";
 import type { createSecrets } from "../handlers/runtime/secrets.ts";
-import type { DestinationConfig, GatewayConfig, SourceConfig } from "../pipeline/config/config.ts";
+import type { DestinationConfig, GatewayConfig } from "../pipeline/config/config.ts";
+import { describeCredentials, describeTrust } from "./describe-credentials.ts";
+import { describeBridge, describeSource, describeTopics } from "./describe-origins.ts";
 
 type Secrets = ReturnType<typeof createSecrets>;
 
 /** A configuration in an operator's words, one line each, without any secret. */
 export function describeConfig(config: GatewayConfig, secrets: Secrets): string[] {
-  const { listen, limits, store, deadLetters, dedupe } = config;
-  const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
+  const { limits, store, deadLetters, dedupe } = config;
+  const place = store.type === "memory" ? "in memory" : store.path;
   const warnings = [...config.warnings, ...describeMissing(config, secrets)];
   return [
     `Gateway ${config.name}`,
-    `  listens on http://${host}:${listen.port}`,
+    `  listens on ${describeListener(config.listen)}`,
     `  administration: ${config.administration === undefined ? "no token" : `token from ${placeOf(config.administration.token)}`}`,
     `  limits: body ${limits.bodyBytesMax} bytes, payload ${limits.payloadBytesMax} bytes, ${limits.concurrentRequestsMax} requests at the same time`,
-    `  store: ${store.path}, at most ${store.bytesMax} bytes; dead letters at most ${deadLetters.bytesMax} bytes`,
+    `  acknowledges: what is ${config.acknowledge}${config.acknowledge === "stored" ? "" : `, waiting at most ${config.acknowledgeTimeoutMs / 1000} s`}`,
+    `  store: ${place}, at most ${store.bytesMax} bytes; dead letters at most ${deadLetters.bytesMax} bytes`,
     `  dedupe: ${dedupe.windowSeconds === 0 ? "off" : `${dedupe.windowSeconds} s, at most ${dedupe.entriesMax} messages`}`,
     `  stopping: drains ${config.drainMs / 1000} s, flushes for at most ${config.shutdownGraceMs / 1000} s`,
     `  log level: ${config.log.level}`,
     ...(config.sources.length === 0 ? [] : ["Sources"]),
     ...config.sources.map(describeSource),
+    ...(config.bridges.length === 0 ? [] : ["Bridges"]),
+    ...config.bridges.flatMap(describeBridge),
     "Destinations",
     ...config.destinations.flatMap(describeDestination),
     ...(warnings.length === 0 ? [] : ["Warnings"]),
@@ -27,20 +32,12 @@ export function describeConfig(config: GatewayConfig, secrets: Secrets): string[
   ];
 }
 
-function describeSource(source: SourceConfig): string {
-  const { authentication } = source;
-  const parts = [
-    `adapter ${source.adapter}`,
-    authentication?.method === "Bearer"
-      ? `Bearer token from ${placeOf(authentication.token)}`
-      : "no authentication",
-    source.topicFilters.length === 0 ? "any topic" : `topics ${source.topicFilters.join(", ")}`,
-    ...(source.payloadEncoding === undefined ? [] : [`payload ${source.payloadEncoding}`]),
-    ...(source.lenient ? ["lenient"] : []),
-    ...(source.counterValues === "total" ? ["counter values are totals"] : []),
-    `asks for a repeat with ${source.retryStatus}`,
-  ];
-  return `  POST /webhooks/${source.name}: ${parts.join("; ")}`;
+function describeListener({ host, port, tls }: GatewayConfig["listen"]): string {
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (tls === undefined) return `http://${address}`;
+  const { certificateFile, keyFile, clientCaFile } = tls;
+  const clients = clientCaFile === undefined ? "" : `, senders' certificates by file ${clientCaFile}`;
+  return `https://${address} with certificate file ${certificateFile} and key ${keyFile}${clients}`;
 }
 
 function describeDestination(destination: DestinationConfig): string[] {
@@ -51,13 +48,13 @@ function describeDestination(destination: DestinationConfig): string[] {
   );
   const messages = [
     destination.sources.length === 0 ? "any source" : `sources ${destination.sources.join(", ")}`,
-    destination.topicFilters.length === 0 ? "any topic" : `topics ${destination.topicFilters.join(", ")}`,
+    describeTopics(destination),
     startAt === "now" ? "a new destination starts now" : "a new destination starts with the oldest",
     deliverWithinMs === undefined ? "delivered however late" : `given up after ${deliverWithinMs / 1000} s`,
   ];
   return [
     `  ${destination.name}: ${destination.url}`,
-    `    protocol: ${destination.protocol}, ${describeTls(destination)}, authentication ${describeAuthentication(destination)}`,
+    `    protocol: ${destination.protocol}, ${describeTrust(destination)}, authentication ${describeCredentials(destination.authentication)}`,
     ...(destination.protocol === "grpc"
       ? []
       : [`    paths: ${destination.signals.map((signal) => `${signal} ${signalUrls[signal]}`).join(", ")}`]),
@@ -84,24 +81,4 @@ function describeMetrics(destination: DestinationConfig): string[] {
       ? "    histograms: exponential"
       : `    histogram bounds: ${histogramBounds.default.join(", ")}${names.length === 0 ? "" : `; others for ${names.join(", ")}`}`,
   ];
-}
-
-function describeTls({ url, trustedCaFolder, trustedCaFile }: DestinationConfig): string {
-  if (!url.startsWith("https:")) return "TLS off";
-  if (trustedCaFolder !== undefined) return `TLS on, trusting folder ${trustedCaFolder}`;
-  return trustedCaFile === undefined ? "TLS on" : `TLS on, trusting file ${trustedCaFile}`;
-}
-
-function describeAuthentication({ authentication }: DestinationConfig): string {
-  const { method } = authentication;
-  switch (method) {
-    case "Anonymous":
-      return method;
-    case "ServiceAccountToken":
-      return `${method} for audience ${authentication.audience} from file ${authentication.tokenFile}`;
-    case "X509Certificate":
-      return "folder" in authentication
-        ? `${method} from folder ${authentication.folder}`
-        : `${method} from file ${authentication.certificateFile} with key ${authentication.keyFile}`;
-  }
 }

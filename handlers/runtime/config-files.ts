@@ -11,17 +11,20 @@ const defaultFile = "gateway.yaml";
 const extensions = /\.(yaml|yml|json)$/i;
 
 /**
- * The configuration in the file or folder at `path`, with the environment's settings.
+ * The configuration in the file or folder at `path`, with the environment's settings. `isExposed`: the platform lets
+ * others reach the gateway, wherever it listens.
  *
  * Errors: ConfigError.
  */
 export function loadGatewayConfig(
   path: string | undefined,
   environment: Record<string, string | undefined>,
+  { isExposed = false }: { isExposed?: boolean } = {},
 ): GatewayConfig {
   return loadConfig({
     files: readConfigFiles(path),
     environment,
+    isExposed,
     resolvePath: (file, relative) => resolve(file === undefined ? "." : dirname(file), relative),
   });
 }

@@ -1,6 +1,11 @@
 /** Secrets and certificates that a configuration names and that are not there at this moment. */
 import { existsSync } from "node:fs";
-import type { GatewayConfig, SecretReference, TextOrSecret } from "../../pipeline/config/config.ts";
+import type {
+  GatewayConfig,
+  SecretReference,
+  SourceAuthentication,
+  TextOrSecret,
+} from "../../pipeline/config/config.ts";
 import type { createSecrets } from "./secrets.ts";
 
 type Secrets = ReturnType<typeof createSecrets>;
@@ -19,13 +24,14 @@ export function placeOf(value: TextOrSecret): string {
 function unreadableSecrets(config: GatewayConfig, secrets: Secrets): string[] {
   const references: SecretReference[] = [
     ...(config.administration === undefined ? [] : [config.administration.token]),
-    ...config.sources.flatMap(({ authentication }) =>
-      authentication?.method === "Bearer" ? [authentication.token] : [],
+    ...config.sources.flatMap(({ authentication }) => secretOf(authentication) ?? []),
+    ...config.bridges.flatMap(({ authentication }) =>
+      authentication.method === "UsernamePassword" ? [authentication.password] : [],
     ),
     ...config.destinations.flatMap(({ headers }) =>
       Object.values(headers).filter((value) => typeof value !== "string"),
     ),
-    ...config.destinations.flatMap(({ authentication }) =>
+    ...[...config.bridges, ...config.destinations].flatMap(({ authentication }) =>
       authentication.method === "ServiceAccountToken" ? [{ file: authentication.tokenFile }] : [],
     ),
   ];
@@ -33,13 +39,32 @@ function unreadableSecrets(config: GatewayConfig, secrets: Secrets): string[] {
   return [...new Set(unreadable.map(placeOf))].map((place) => `Secret cannot be read, or is empty: ${place}`);
 }
 
-function missingFiles({ destinations }: GatewayConfig): string[] {
-  const paths = destinations.flatMap(({ authentication, trustedCaFolder, trustedCaFile }) => [
-    ...("folder" in authentication ? [authentication.folder] : []),
-    ...("keyFile" in authentication ? [authentication.certificateFile, authentication.keyFile] : []),
-    trustedCaFolder,
-    trustedCaFile,
-  ]);
-  const missing = paths.filter((path) => path !== undefined && !existsSync(path));
+function secretOf(authentication: SourceAuthentication | undefined): SecretReference | undefined {
+  switch (authentication?.method) {
+    case "Bearer":
+      return authentication.token;
+    case "Basic":
+      return authentication.password;
+    case "HmacSha256":
+      return authentication.key;
+    case "UrlSecret":
+      return authentication.secret;
+    default:
+      return undefined;
+  }
+}
+
+function missingFiles({ listen: { tls }, bridges, destinations }: GatewayConfig): string[] {
+  const paths = [...bridges, ...destinations].flatMap(
+    ({ authentication, trustedCaFolder, trustedCaFile }) => [
+      ...("folder" in authentication ? [authentication.folder] : []),
+      ...("keyFile" in authentication ? [authentication.certificateFile, authentication.keyFile] : []),
+      trustedCaFolder,
+      trustedCaFile,
+    ],
+  );
+  const missing = [tls?.certificateFile, tls?.keyFile, tls?.clientCaFile, ...paths].filter(
+    (path) => path !== undefined && !existsSync(path),
+  );
   return [...new Set(missing)].map((path) => `Certificates cannot be found: ${path}`);
 }

@@ -1,13 +1,25 @@
 import type { AdapterName } from "./config.ts";
 
 /** Adapters that a source can name. */
-export const adapterNames = ["mqtt", "raw", "emqx"] as const satisfies readonly AdapterName[];
+export const adapterNames = [
+  "mqtt",
+  "raw",
+  "emqx",
+  "emqx4",
+  "vernemq",
+  "rmqtt",
+  "cloudevents",
+  "aws-iot",
+  "json",
+] as const satisfies readonly AdapterName[];
 
-/** Those whose senders wrap the payload in one of several ways. */
-export const encodedAdapterNames: readonly string[] = ["emqx"];
-
-/** Adapters that are planned; naming one gets a message of its own. */
-export const laterAdapterNames = ["emqx4", "cloudevents", "aws-iot", "vernemq", "rmqtt", "json"];
+/** Fields of a source that only some adapters have. */
+export const adaptersByField: Readonly<Record<string, readonly AdapterName[]>> = {
+  payloadEncoding: ["emqx", "emqx4", "vernemq", "aws-iot", "json"],
+  fields: ["aws-iot", "json"],
+  allowedOrigins: ["cloudevents"],
+  confirmationHosts: ["aws-iot"],
+};
 
 /** A source's name and adapter, of which either may be left out: one stands in for the other, else it is `mqtt`. */
 export function sourceIdentity<Adapter extends string>(written: {

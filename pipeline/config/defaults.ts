@@ -1,11 +1,16 @@
+const mebibyte = 1024 * 1024;
+
 /**
- * Defaults of fields for which the environment is asked when the documents are silent. Of all other
- * defaults most stand in the schema itself.
+ * Defaults of fields for which the environment or another field is asked when the documents are silent. Of all
+ * other defaults most stand in the schema itself.
  */
 export const defaults = {
   listenHost: "127.0.0.1",
   listenPort: 8080,
   storePath: "./data/gateway.db",
+  /** Memory is scarcer than disk, and keeps what its senders wait for alone. */
+  storeBytesMax: { sqlite: 4096 * mebibyte, memory: 256 * mebibyte },
+  deadLetterBytesMax: { sqlite: 256 * mebibyte, memory: 16 * mebibyte },
   logLevel: "info",
   endpoint: "http://localhost:4317",
   httpEndpoint: "http://localhost:4318",

@@ -50,15 +50,13 @@ export function resolveAddress(text: string, options: AddressOptions): Address |
     return { fault, isContradiction: true };
   }
 
-  const [, authority = "", slashed = ""] = /^([^/]*)(.*)$/s.exec(rest) ?? [];
-  const parts = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i.exec(authority);
-  const hostname = parts?.[1] === undefined ? undefined : canonicalHostname(parts[1]);
-  const writtenPort = parts?.[2] === undefined ? undefined : Number(parts[2]);
-  if (hostname === undefined || writtenPort === 0 || (writtenPort ?? 0) > 65_535 || /\s/.test(slashed)) {
+  const authority = readAuthority(rest);
+  if (authority === undefined) {
     const examples = `collector:${grpcPort} or https://collector:${grpcPort}`;
     return { fault: `Wanted a host such as ${examples}, met ${JSON.stringify(text)}` };
   }
-  const path = slashed === "/" ? "" : slashed;
+  const { hostname, port: writtenPort } = authority;
+  const path = authority.path === "/" ? "" : authority.path;
   const protocol = options.protocol ?? (writtenPort === httpPort || path !== "" ? "http/protobuf" : "grpc");
   if (protocol === "grpc" && path !== "") {
     return { fault: `Wanted a host without a path for protocol grpc, met ${JSON.stringify(path)}` };
@@ -71,10 +69,33 @@ export function resolveAddress(text: string, options: AddressOptions): Address |
   return { protocol, origin, path, isContradicted };
 }
 
+export interface Authority {
+  /** As a URL has it. */
+  hostname: string;
+  port: number | undefined;
+  /** All that follows; "" when there is nothing. */
+  path: string;
+}
+
+/** What stands behind the scheme of an address; undefined when that is no host. */
+export function readAuthority(text: string): Authority | undefined {
+  const [, authority = "", path = ""] = /^([^/]*)(.*)$/s.exec(text) ?? [];
+  const parts = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i.exec(authority);
+  const hostname = parts?.[1] === undefined ? undefined : canonicalHostname(parts[1]);
+  const port = parts?.[2] === undefined ? undefined : Number(parts[2]);
+  if (hostname === undefined || port === 0 || (port ?? 0) > 65_535 || /\s/.test(path)) return undefined;
+  return { hostname, port, path };
+}
+
 function canonicalHostname(hostname: string): string | undefined {
   if (/[\s\\%]/.test(hostname)) return undefined;
   const url = `http://${hostname}/`;
   return URL.canParse(url) ? new URL(url).hostname : undefined;
+}
+
+/** What is written for `tls.mode`, as far as it means something. */
+export function tlsModeOf(value: unknown): TlsMode | undefined {
+  return value === "Enabled" || value === "Disabled" ? value : undefined;
 }
 
 /** Whether only this machine can reach `host`. */

@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import { ConfigError, type ConfigIssue } from "../errors.ts";
+import { checkBridges } from "./check-bridges.ts";
 import { checkConnections } from "./check-connections.ts";
 import { checkGateway, checkNames } from "./checks.ts";
 import type { GatewayConfig } from "./config.ts";
@@ -7,6 +8,7 @@ import { type ConfigDocument, type ConfigFile, readDocuments } from "./documents
 import { type Environment, readEnvironment } from "./environment.ts";
 import { dataflowEndpoint } from "./kinds/dataflow-endpoint.ts";
 import { gateway } from "./kinds/gateway.ts";
+import { mqttEndpoint } from "./kinds/mqtt-endpoint.ts";
 import { messageOf } from "./messages.ts";
 import { checkPlaceholders } from "./placeholders.ts";
 import { type Checked, resolve } from "./resolve.ts";
@@ -18,6 +20,8 @@ export interface LoadConfigInput {
   environment: Environment;
   /** A path as `file` means it; `file` is undefined for the environment's paths and for defaults. */
   resolvePath(file: string | undefined, path: string): string;
+  /** The platform lets others reach the gateway, wherever it listens: nothing is open that is not said to be. */
+  isExposed?: boolean;
 }
 
 /**
@@ -25,32 +29,45 @@ export interface LoadConfigInput {
  *
  * Errors: ConfigError with every fault of all files and of the environment.
  */
-export function loadConfig({ files, environment, resolvePath }: LoadConfigInput): GatewayConfig {
+export function loadConfig({
+  files,
+  environment,
+  resolvePath,
+  isExposed = false,
+}: LoadConfigInput): GatewayConfig {
   const { settings, issues } = readEnvironment(environment);
-  const sorted: Sorted = { gateways: [], endpoints: [], issues: [] };
+  const sorted: Sorted = { gateways: [], endpoints: [], brokers: [], issues: [] };
   for (const file of files) {
     const read = readDocuments(file);
     issues.push(...read.issues);
     for (const document of read.documents) sortDocument(document, sorted);
   }
-  const { gateways, endpoints } = sorted;
+  const { gateways, endpoints, brokers } = sorted;
   for (const second of gateways.splice(1)) {
     issues.push(second.issue(["kind"], "Wanted one Gateway document, met another one"));
   }
 
   // Where a value was never filled in, what else is wrong with it does not matter.
-  const missing = [...sorted.issues, ...endpoints.flatMap(checkPlaceholders)];
+  const missing = [...sorted.issues, ...[...endpoints, ...brokers].flatMap(checkPlaceholders)];
   const found: ConfigIssue[] = [];
   const checkedEndpoints = endpoints.flatMap((document) => check(document, dataflowEndpoint, found));
+  const checkedBrokers = brokers.flatMap((document) => check(document, mqttEndpoint, found));
   const [checkedGateway] = gateways.flatMap((document) => check(document, gateway, found));
   // These look at what is written, so that a fault elsewhere in the document does not hide theirs.
-  found.push(...checkNames(endpoints, ["metadata", "name"]));
-  found.push(...checkGateway(gateways[0], endpoints, settings));
+  found.push(...checkNames([...endpoints, ...brokers], ["metadata", "name"]));
+  found.push(...checkGateway(gateways[0], { endpoints, settings, isExposed }));
   found.push(...checkConnections(endpoints, gateways[0], settings));
+  found.push(...checkBridges(brokers, gateways[0]));
   const places = new Set(missing.map(placeOf));
   issues.push(...missing, ...found.filter((issue) => !places.has(placeOf(issue))));
   if (issues.length > 0) throw new ConfigError(inReadingOrder(issues, files));
-  return resolve({ gateway: checkedGateway, endpoints: checkedEndpoints, settings, resolvePath });
+  return resolve({
+    gateway: checkedGateway,
+    endpoints: checkedEndpoints,
+    brokers: checkedBrokers,
+    settings,
+    resolvePath,
+  });
 }
 
 function placeOf({ file, line, path }: ConfigIssue): string {

@@ -73,6 +73,13 @@ export function choiceMessage(
   return `Wanted ${list}, met ${met}${close === undefined ? "" : `; did you mean ${close}?`}`;
 }
 
+/** A reference to a name that is none of those that there are. */
+export function unknownName(what: string, met: string, known: readonly string[]): string {
+  const list = known.length === 0 ? "and there is none" : `and there is ${known.join(", ")}`;
+  const close = suggestion(met, known);
+  return `Wanted ${what}, met "${met}", ${list}${close === undefined ? "" : `; did you mean ${close}?`}`;
+}
+
 function discriminatorMessage(issue: z.core.$ZodRawIssue<z.core.$ZodIssueInvalidUnion>): string {
   const key = issue.discriminator;
   const options = Array.isArray(issue.options) ? issue.options : [];
@@ -93,8 +100,11 @@ function unknownField(key: string, section: unknown): string {
     : `Unknown field, wanted one of ${known.join(", ")}`;
 }
 
+/** Those of a section, or the keys that a map is limited to. */
 function fieldsOf(schema: unknown): string[] {
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  if (schema instanceof z.ZodObject) return Object.keys(schema.shape);
+  if (!(schema instanceof z.ZodRecord) || !(schema.keyType instanceof z.ZodEnum)) return [];
+  return schema.keyType.options.map(String);
 }
 
 function laterNames(schema: unknown): readonly string[] {
@@ -108,7 +118,15 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 const shownCharactersMax = 80;
 
 /** Sections in which a stray text may be a credential. */
-const secretive = new Set(["administration", "authentication", "certificates", "headers", "token"]);
+const secretive = new Set([
+  "administration",
+  "authentication",
+  "certificates",
+  "headers",
+  "password",
+  "token",
+  "username",
+]);
 
 /** A value for an error message, without what may be a credential. */
 export function show(value: unknown, path: Path): string {

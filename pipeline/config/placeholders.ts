@@ -13,12 +13,14 @@ export function placeholderIn(text: string): string | undefined {
 const fields = [
   ["metadata", "name"],
   ["spec", "openTelemetrySettings"],
+  ["spec", "mqttSettings"],
 ];
 
 /** What should stand there instead, by field. */
 const wantedByField: Readonly<Record<string, string>> = {
   name: "a name",
   host: "the receiver's address",
+  "mqttSettings.host": "the broker's address",
   audience: "the audience that the receiver expects",
   secretRef: "the name of a secret",
   trustedCaCertificateConfigMapRef: "the name of a ConfigMap",
@@ -31,7 +33,8 @@ export function checkPlaceholders({ value, issue }: ConfigDocument): ConfigIssue
     if (typeof inner === "string") {
       const met = placeholderIn(inner);
       if (met === undefined) return;
-      const wanted = wantedByField[String(path.at(-1))] ?? "a value";
+      const wanted =
+        wantedByField[path.slice(-2).join(".")] ?? wantedByField[String(path.at(-1))] ?? "a value";
       issues.push(issue(path, `Wanted ${wanted}, met the placeholder ${met}`));
     } else if (typeof inner === "object" && inner !== null) {
       const isList = Array.isArray(inner);

@@ -6,17 +6,22 @@ import type { EnvironmentSettings, ExporterSettings } from "./environment.ts";
 import { isLoopback } from "./host.ts";
 import type { Connection } from "./kinds/dataflow-endpoint.ts";
 import type { Destination } from "./kinds/destination.ts";
-import type { Gateway } from "./kinds/gateway.ts";
+import {
+  type CredentialsInput,
+  leftoverWarnings,
+  resolveAuthentication,
+  resolveTrust,
+  type Trust,
+} from "./resolve-credentials.ts";
+import { milliseconds } from "./units.ts";
 
-export interface DestinationInput {
+export interface DestinationInput extends CredentialsInput {
   written: Destination;
   connection: Connection;
   exporter: ExporterSettings;
   settings: Pick<EnvironmentSettings, "resourceAttributes" | "temporality" | "histogramAggregation">;
-  /** Of the Gateway document. */
-  mounts: Pick<Gateway["spec"], "secretsPath" | "configMapsPath" | "serviceAccountTokenFile">;
-  /** A path of the Gateway document, and one of the environment. */
-  locate(path: string): string;
+  temporalityDefault: DestinationConfig["temporality"];
+  /** A path of the environment. */
   locateOfEnvironment(path: string): string;
 }
 
@@ -46,8 +51,8 @@ export function resolveDestination(input: DestinationInput): ResolvedDestination
     url: address.url,
     protocol: address.protocol,
     signalUrls: address.signalUrls,
-    authentication: resolveAuthentication(input, isSecure),
-    ...resolveTrust(input),
+    authentication: resolveAuthentication(input) ?? certificateOfEnvironment(input, isSecure),
+    ...trustOf(input),
     batching: { latencyMs: milliseconds(batching.latencySeconds), maxMessages: batching.maxMessages },
     signals: written.signals,
     compression: written.compression ?? exporter.compression ?? defaults.compression,
@@ -57,7 +62,7 @@ export function resolveDestination(input: DestinationInput): ResolvedDestination
         : milliseconds(written.timeoutSeconds),
     headers: resolveHeaders(input),
     requestBytesMax: written.requestBytesMax,
-    temporality: written.temporality ?? settings.temporality ?? defaults.temporality,
+    temporality: written.temporality ?? settings.temporality ?? input.temporalityDefault,
     windowMs: milliseconds(written.windowSeconds ?? Math.max(1, batching.latencySeconds)),
     histogramAggregation:
       written.histogramAggregation ?? settings.histogramAggregation ?? defaults.histogramAggregation,
@@ -79,7 +84,7 @@ export function resolveDestination(input: DestinationInput): ResolvedDestination
   const warnings = [
     ...(address.isContradicted ? [contradictionWarning(config, connection)] : []),
     ...(isSecure ? [] : plaintextWarnings(config, input)),
-    ...leftoverWarnings(config, connection),
+    ...leftoverWarnings(config.name, connection),
     ...(hidesHeader(input)
       ? [
           `Destination ${config.name} sends its token instead of the authorization of OTEL_EXPORTER_OTLP_HEADERS`,
@@ -89,35 +94,11 @@ export function resolveDestination(input: DestinationInput): ResolvedDestination
   return { config, warnings };
 }
 
-export function milliseconds(seconds: number): number {
-  return Math.round(seconds * 1000);
-}
-
-/** What the endpoint says, else a certificate that is given otherwise. */
-function resolveAuthentication(
-  { written, connection, exporter, mounts, locate, locateOfEnvironment }: DestinationInput,
+/** Of the environment, where the endpoint and the destination are silent. */
+function certificateOfEnvironment(
+  { exporter, locateOfEnvironment }: DestinationInput,
   isSecure: boolean,
 ): DestinationAuthentication {
-  const { method, serviceAccountTokenSettings, x509CertificateSettings } = connection.authentication;
-  const { clientCertificateFile, clientKeyFile } = written.certificates;
-  if (method === "Anonymous") return { method };
-  if (method === "ServiceAccountToken" && serviceAccountTokenSettings !== undefined) {
-    const tokenFile = locate(written.serviceAccountTokenFile ?? mounts.serviceAccountTokenFile);
-    return { method, audience: serviceAccountTokenSettings.audience, tokenFile };
-  }
-  if (clientCertificateFile !== undefined && clientKeyFile !== undefined) {
-    return {
-      method: "X509Certificate",
-      certificateFile: locate(clientCertificateFile),
-      keyFile: locate(clientKeyFile),
-    };
-  }
-  if (x509CertificateSettings !== undefined) {
-    return {
-      method: "X509Certificate",
-      folder: locate(`${mounts.secretsPath}/${x509CertificateSettings.secretRef}`),
-    };
-  }
   const { clientCertificateFile: certificateFile, clientKeyFile: keyFile } = exporter;
   if (!isSecure || certificateFile === undefined || keyFile === undefined) return { method: "Anonymous" };
   return {
@@ -127,27 +108,12 @@ function resolveAuthentication(
   };
 }
 
-function resolveTrust({
-  written,
-  connection,
-  exporter,
-  mounts,
-  locate,
-  locateOfEnvironment,
-}: DestinationInput): Pick<DestinationConfig, "trustedCaFolder" | "trustedCaFile"> {
-  const { trustedCaFile } = written.certificates;
-  if (trustedCaFile !== undefined) {
-    return { trustedCaFolder: undefined, trustedCaFile: locate(trustedCaFile) };
-  }
-  const reference = connection.tls.trustedCaCertificateConfigMapRef;
-  if (reference !== undefined) {
-    return { trustedCaFolder: locate(`${mounts.configMapsPath}/${reference}`), trustedCaFile: undefined };
-  }
-  const file = exporter.trustedCaFile;
-  return {
-    trustedCaFolder: undefined,
-    trustedCaFile: file === undefined ? undefined : locateOfEnvironment(file),
-  };
+function trustOf(input: DestinationInput): Trust {
+  const trust = resolveTrust(input);
+  const { trustedCaFile } = input.exporter;
+  const isSilent = trust.trustedCaFolder === undefined && trust.trustedCaFile === undefined;
+  if (!isSilent || trustedCaFile === undefined) return trust;
+  return { ...trust, trustedCaFile: input.locateOfEnvironment(trustedCaFile) };
 }
 
 function resolveHeaders(input: DestinationInput): Record<string, TextOrSecret> {
@@ -198,19 +164,4 @@ function plaintextWarnings(config: DestinationConfig, { exporter }: DestinationI
     );
   }
   return warnings;
-}
-
-const settingsByMethod = {
-  Anonymous: "anonymousSettings",
-  ServiceAccountToken: "serviceAccountTokenSettings",
-  X509Certificate: "x509CertificateSettings",
-} as const;
-
-/** Settings of another method, commonly left behind when it was changed. */
-function leftoverWarnings({ name }: DestinationConfig, { authentication }: Connection): string[] {
-  const { method } = authentication;
-  if (method === undefined) return [];
-  return Object.values(settingsByMethod)
-    .filter((block) => block !== settingsByMethod[method] && authentication[block] !== undefined)
-    .map((block) => `Endpoint ${name}: ${block} has no effect with method ${method}`);
 }

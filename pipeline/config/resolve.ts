@@ -1,14 +1,18 @@
 /** Checked documents and settings of the environment, completed to plain values. */
-import { adapterNames, sourceIdentity } from "./adapters.ts";
-import type { GatewayConfig, SourceConfig } from "./config.ts";
+import { adapterNames } from "./adapters.ts";
+import type { GatewayConfig } from "./config.ts";
 import { defaults, undocumentedLatencySeconds } from "./defaults.ts";
 import type { ConfigDocument } from "./documents.ts";
 import type { EnvironmentSettings, ExporterSettings } from "./environment.ts";
 import { type Connection, type DataflowEndpoint, openTelemetrySettings } from "./kinds/dataflow-endpoint.ts";
 import { type Destination, destination } from "./kinds/destination.ts";
 import { type Gateway, gateway } from "./kinds/gateway.ts";
-import type { Source } from "./kinds/source.ts";
-import { milliseconds, type ResolvedDestination, resolveDestination } from "./resolve-destination.ts";
+import type { MqttEndpoint } from "./kinds/mqtt-endpoint.ts";
+import { type ResolvedBridge, resolveBridge } from "./resolve-bridge.ts";
+import { type ResolvedDestination, resolveDestination } from "./resolve-destination.ts";
+import { type Locate, openSource, resolveSource } from "./resolve-source.ts";
+import { milliseconds } from "./units.ts";
+import { warningsOf } from "./warnings.ts";
 
 /** A document that its schema accepts. */
 export interface Checked<Value> {
@@ -19,6 +23,7 @@ export interface Checked<Value> {
 export interface ResolveInput {
   gateway: Checked<Gateway> | undefined;
   endpoints: readonly Checked<DataflowEndpoint>[];
+  brokers: readonly Checked<MqttEndpoint>[];
   settings: EnvironmentSettings;
   resolvePath(file: string | undefined, path: string): string;
 }
@@ -38,66 +43,51 @@ export function resolve(input: ResolveInput): GatewayConfig {
     return input.resolvePath(undefined, defaults.storePath);
   };
   const resolved = resolveDestinations(input, spec);
+  const bridges = resolveBridges(input, spec, locate);
+  const { tls } = spec.listen;
+  const { type } = spec.store;
 
   const config: GatewayConfig = {
     name: metadata.name,
     listen: {
       host: (settings.listenHost ?? spec.listen.host ?? defaults.listenHost).replace(/^\[(.*)\]$/, "$1"),
       port: settings.listenPort ?? spec.listen.port ?? defaults.listenPort,
+      tls: tls && {
+        certificateFile: input.resolvePath(file, tls.certificateFile),
+        keyFile: input.resolvePath(file, tls.keyFile),
+        clientCaFile: tls.clientCaFile && input.resolvePath(file, tls.clientCaFile),
+      },
     },
+    acknowledge: spec.acknowledge,
+    acknowledgeTimeoutMs: milliseconds(spec.acknowledgeTimeoutSeconds),
     limits: {
       bodyBytesMax: spec.limits.bodyBytes,
       payloadBytesMax: spec.limits.payloadBytes,
       concurrentRequestsMax: spec.limits.concurrentRequests,
     },
-    store: { path: storePath(), bytesMax: spec.store.bytesMax },
-    deadLetters: spec.deadLetters,
+    store: { type, path: storePath(), bytesMax: spec.store.bytesMax ?? defaults.storeBytesMax[type] },
+    deadLetters: { bytesMax: spec.deadLetters.bytesMax ?? defaults.deadLetterBytesMax[type] },
     dedupe: { windowSeconds: spec.dedupe.seconds, entriesMax: spec.dedupe.entriesMax },
     drainMs: milliseconds(spec.drainSeconds),
     shutdownGraceMs: milliseconds(spec.shutdownGraceSeconds),
     log: { level: spec.log.level ?? settings.logLevel ?? defaults.logLevel },
     administration: spec.administration && { token: locate(spec.administration.token) },
     sources: spec.sources?.map((source) => resolveSource(source, locate)) ?? adapterNames.map(openSource),
+    bridges: bridges.map(({ config }) => config),
     destinations: resolved.map(({ config }) => config),
     warnings: [],
   };
-  const warnings = [...warningsOf(config, input), ...resolved.flatMap((one) => one.warnings)];
+  const warnings = [
+    ...warningsOf(config, input),
+    ...bridges.flatMap((one) => one.warnings),
+    ...resolved.flatMap((one) => one.warnings),
+  ];
   // A destination whose signals differ in their settings is there twice.
   return { ...config, warnings: [...new Set(warnings)] };
 }
 
 function isFileReference<Value>(value: Value): value is Value & { file: string } {
   return typeof value === "object" && value !== null && "file" in value && typeof value.file === "string";
-}
-
-/** What there is when no document names sources. Only loopback gets this far. */
-function openSource(adapter: SourceConfig["adapter"]): SourceConfig {
-  return {
-    name: adapter,
-    adapter,
-    authentication: { method: "None" },
-    topicFilters: [],
-    lenient: false,
-    payloadEncoding: undefined,
-    retryStatus: 503,
-    counterValues: "increment",
-  };
-}
-
-function resolveSource(source: Source, locate: <Value>(value: Value) => Value): SourceConfig {
-  const { authentication } = source;
-  return {
-    ...sourceIdentity({ name: source.name, adapter: source.adapter }),
-    authentication:
-      authentication?.method === "Bearer"
-        ? { method: "Bearer", token: locate(authentication.token) }
-        : authentication,
-    topicFilters: source.topicFilters,
-    lenient: source.lenient,
-    payloadEncoding: source.payloadEncoding,
-    retryStatus: source.retryStatus,
-    counterValues: source.counterValues,
-  };
 }
 
 function resolveDestinations(
@@ -111,6 +101,7 @@ function resolveDestinations(
         connection,
         exporter,
         settings,
+        temporalityDefault: mounts.store.type === "memory" ? "delta" : defaults.temporality,
         mounts,
         locate: (path) => resolvePath(gateway?.document.file, path),
         locateOfEnvironment: (path) => resolvePath(undefined, path),
@@ -132,6 +123,20 @@ function resolveDestinations(
   });
 }
 
+function resolveBridges(
+  { gateway, brokers, resolvePath }: ResolveInput,
+  mounts: Gateway["spec"],
+  locateSecret: Locate,
+): ResolvedBridge[] {
+  return mounts.bridges.flatMap((written) => {
+    const broker = brokers.find(({ value }) => value.metadata.name === written.endpointRef);
+    if (broker === undefined) return [];
+    const connection = broker.value.spec.mqttSettings;
+    const locate = (path: string) => resolvePath(gateway?.document.file, path);
+    return resolveBridge({ written, connection, mounts, locate, locateSecret });
+  });
+}
+
 /** The signals of a destination, together unless the environment has settings for one of them. */
 function signalGroups(
   { signals }: Destination,
@@ -139,27 +144,4 @@ function signalGroups(
 ): [signals: Destination["signals"], exporter: ExporterSettings][] {
   if (exporters.metrics === exporters.logs) return [[signals, exporters.metrics]];
   return signals.map((signal) => [[signal], exporters[signal]]);
-}
-
-/** What concerns more than one destination. */
-function warningsOf(config: GatewayConfig, { settings, endpoints }: ResolveInput): string[] {
-  const warnings: string[] = [];
-  const isEndpointKnown = Object.values(settings.exporters).every(({ endpoint }) => endpoint !== undefined);
-  for (const { value } of endpoints) {
-    const { name } = value.metadata;
-    const used = config.destinations.find((one) => one.name === name);
-    if (used === undefined) {
-      warnings.push(`Endpoint ${name} is named by no destination; nothing is sent there`);
-    } else if (value.spec.openTelemetrySettings.host === undefined && !isEndpointKnown) {
-      warnings.push(
-        `Endpoint ${name} has no host and OTEL_EXPORTER_OTLP_ENDPOINT is not set; ${used.url} is taken`,
-      );
-    }
-  }
-  if (config.sources.length === 0) warnings.push("There is no source; nothing can arrive");
-  for (const signal of ["metrics", "logs"] as const) {
-    if (config.destinations.some((one) => one.signals.includes(signal))) continue;
-    warnings.push(`No destination takes ${signal}; they are acknowledged, and sent nowhere`);
-  }
-  return warnings;
 }

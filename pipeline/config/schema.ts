@@ -77,6 +77,17 @@ export const topicFilter = z
   .string()
   .refine(isTopicFilter, { error: wanted("a Topic Filter such as plant/+/state or plant/#") });
 
+/** A DNS name, in lower case. Source: RFC 1123, 2.1; a name whose last label is a number is an address. */
+export const hostName = z
+  .string()
+  .regex(
+    /^(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*(?!\d+$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/,
+    {
+      error: wanted("the name of a host, without scheme and port"),
+    },
+  )
+  .toLowerCase();
+
 /** Headers that the transport writes itself. Source: gRPC over HTTP/2, "Requests"; RFC 9113, 8.2.2. */
 const reservedHeaders =
   /^(content-(type|length|encoding)|te|host|user-agent|connection|transfer-encoding|upgrade|keep-alive|grpc-.*)$/;

@@ -9,6 +9,8 @@ export interface Sorted {
   gateways: ConfigDocument[];
   /** Those of type OpenTelemetry, and those whose type is none at all. */
   endpoints: ConfigDocument[];
+  /** Endpoints of type Mqtt. */
+  brokers: ConfigDocument[];
   issues: ConfigIssue[];
 }
 
@@ -48,10 +50,11 @@ function kindMessage(kind: unknown): string {
   return choiceMessage(kinds, kind, show(kind, []), Object.keys(laterKinds));
 }
 
-function sortEndpoint(document: ConfigDocument, { endpoints, issues }: Sorted): void {
+function sortEndpoint(document: ConfigDocument, { endpoints, brokers, issues }: Sorted): void {
   const spec = isRecord(document.value) ? document.value.spec : undefined;
   const type = isRecord(spec) ? String(spec.endpointType) : "";
   const fault = Object.hasOwn(laterEndpointTypes, type) ? laterEndpointTypes[type] : undefined;
-  if (fault === undefined) endpoints.push(document);
-  else issues.push(document.issue(["spec", "endpointType"], fault));
+  if (fault !== undefined) issues.push(document.issue(["spec", "endpointType"], fault));
+  else if (type === "Mqtt") brokers.push(document);
+  else endpoints.push(document);
 }

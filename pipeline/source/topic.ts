@@ -40,3 +40,23 @@ export function matchesTopicFilter(filter: string, topic: string): boolean {
   }
   return filterLevels.length === topicLevels.length;
 }
+
+/** Whether some topic, be it the empty one, matches both of two valid Topic Filters. */
+export function topicFiltersOverlap(a: string, b: string): boolean {
+  if (areApart(a, b) || areApart(b, a)) return false;
+  const aLevels = a.split("/");
+  const bLevels = b.split("/");
+  for (let index = 0; index < Math.max(aLevels.length, bLevels.length); index++) {
+    const [aLevel, bLevel] = [aLevels[index], bLevels[index]];
+    // It takes whatever the other one asks for from here on, and also nothing.
+    if (aLevel === "#" || bLevel === "#") return true;
+    if (aLevel === undefined || bLevel === undefined) return false;
+    if (aLevel !== bLevel && aLevel !== "+" && bLevel !== "+") return false;
+  }
+  return true;
+}
+
+/** Whether one begins with a wildcard, which does not stand for the broker's own topics, and the other is one of these. */
+function areApart(wild: string, own: string): boolean {
+  return /^[+#]/.test(wild) && own.startsWith("$");
+}

@@ -51,6 +51,68 @@ spec:
       resourceAttributes: { site: north }
 `;
 
+const brokers = `apiVersion: connectivity.iotoperations.azure.com/v1
+kind: DataflowEndpoint
+metadata: { name: secure }
+spec:
+  endpointType: Mqtt
+  mqttSettings: { host: broker.example, protocol: WebSockets, keepAliveSeconds: 0, clientIdPrefix: edge- }
+---
+apiVersion: connectivity.iotoperations.azure.com/v1
+kind: DataflowEndpoint
+metadata: { name: plain }
+spec:
+  endpointType: Mqtt
+  mqttSettings: { host: broker.example, tls: { mode: Disabled }, qos: 0, maxInflightMessages: 7 }
+---
+apiVersion: mqtt-otlp-gateway/v1
+kind: Gateway
+metadata: { name: edge-2 }
+spec:
+  listen: { host: 10.0.0.1, port: 8443, tls: { certificateFile: c.pem, keyFile: k.pem, clientCaFile: ca.pem } }
+  acknowledge: delivered
+  acknowledgeTimeoutSeconds: 5
+  store: { type: memory }
+  administration: { token: { env: SECRET } }
+  sources:
+    - name: one
+      adapter: json
+      authentication: { method: Basic, username: hunter2, password: { env: SECRET } }
+      fields: { topic: /a, payload: "" }
+    - name: two
+      authentication: { method: HmacSha256, key: { env: SECRET } }
+      lenient: true
+      counterValues: total
+      attributes: { site: north, line: "$\u{7b}topic.2}" }
+      attributeValuesMax: 9
+      baggage: [tenant, user]
+      retryStatus: 429
+    - name: three
+      authentication:
+        { method: HmacSha256, key: { env: SECRET }, header: X-S, timestamp: { header: X-T, toleranceSeconds: 7 } }
+    - name: four
+      adapter: cloudevents
+      authentication: { method: UrlSecret, secret: { env: SECRET }, parameter: key }
+      allowedOrigins: [a.example, b.example]
+    - name: five
+      adapter: aws-iot
+      authentication: { method: ClientCertificate }
+      payloadEncoding: base64
+      confirmationHosts: [iot.example]
+    - { name: six, adapter: raw, authentication: { method: ClientCertificate, names: [a, b] } }
+  bridges:
+    - name: plant
+      endpointRef: secure
+      topicFilters: [a/#, b]
+      protocolVersion: 3.1.1
+      username: hunter2
+      password: { env: SECRET }
+      retained: true
+      lenient: true
+      certificates: { trustedCaFile: ca.pem }
+    - { name: local, endpointRef: plain, topicFilters: [c], sharedSubscription: g }
+`;
+
 describe("checkConfig()", () => {
   it("says what a configuration means, without any secret", async () => {
     writeFileSync(inFolder("admin"), "hunter2");
@@ -62,6 +124,7 @@ describe("checkConfig()", () => {
   listens on http://[::]:9000
   administration: token from file ./admin
   limits: body 4194304 bytes, payload 1048576 bytes, 512 requests at the same time
+  acknowledges: what is stored
   store: ./gateway.db, at most 4294967296 bytes; dead letters at most 268435456 bytes
   dedupe: off
   stopping: drains 0 s, flushes for at most 10 s
@@ -82,10 +145,44 @@ Destinations
     histogram bounds: 1, 2; others for cycle_time
     resource: service.name=mqtt-otlp-gateway, site=north
 Warnings
+  Secrets of source emqx arrive without TLS on ::, unless a proxy with TLS stands before it
   No destination takes logs; they are acknowledged, and sent nowhere
   Secret cannot be read, or is empty: file ./tenant
 `,
     });
+  });
+
+  it("says what sources, bridges and a store in memory are, without any secret", async () => {
+    const { status, errors, output } = await check(brokers, { SECRET: "hunter2" });
+
+    expect({ status, errors }).toEqual({ status: 0, errors: "" });
+    expect(output.slice(0, output.indexOf("Destinations"))).toBe(`Gateway edge-2
+  listens on https://10.0.0.1:8443 with certificate file ./c.pem and key ./k.pem, senders' certificates by file ./ca.pem
+  administration: token from environment variable SECRET
+  limits: body 4194304 bytes, payload 1048576 bytes, 512 requests at the same time
+  acknowledges: what is delivered, waiting at most 5 s
+  store: in memory, at most 268435456 bytes; dead letters at most 16777216 bytes
+  dedupe: 3600 s, at most 1000000 messages
+  stopping: drains 0 s, flushes for at most 10 s
+  log level: info
+Sources
+  POST /webhooks/one: adapter json; Basic user name with password from environment variable SECRET; any topic; fields topic at "/a", payload at ""; asks for a repeat with 503
+  POST /webhooks/two: adapter mqtt; HmacSha256 in X-Signature-256, key from environment variable SECRET; any topic; lenient; counter values are totals; attributes site=north, line=$\u{7b}topic.2}, at most 9 values of each; baggage tenant, user; asks for a repeat with 429
+  POST /webhooks/three: adapter mqtt; HmacSha256 in X-S with time in X-T, 7 s off at most, key from environment variable SECRET; any topic; asks for a repeat with 503
+  POST /webhooks/four: adapter cloudevents; secret in the URL, or its parameter key, from environment variable SECRET; any topic; asked for by a.example, b.example alone; asks for a repeat with 503
+  POST /webhooks/five: adapter aws-iot; client certificate; any topic; payload base64; confirms at iot.example; asks for a repeat with 503
+  POST /webhooks/six: adapter raw; client certificate of a, b; any topic; asks for a repeat with 503
+Bridges
+  plant: wss://broker.example:443/mqtt
+    protocol: MQTT 3.1.1, TLS on, trusting file ./ca.pem, authentication user name with password from environment variable SECRET
+    subscription: topics a/#, b; QoS 1; with retained messages; lenient
+    session: keep alive off; kept for 600 s; at most 100 messages in flight; client identifier begins with edge-
+  local: mqtt://broker.example:1883
+    protocol: MQTT 5, TLS off, authentication Anonymous
+    subscription: topics c; QoS 0; shared as g; without retained messages
+    session: keep alive 60 s; kept for 600 s; at most 7 messages in flight
+`);
+    expect(output).not.toContain("hunter2");
   });
 
   it("says what no configuration means", async () => {

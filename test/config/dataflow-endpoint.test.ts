@@ -196,12 +196,12 @@ extendedLocation: { name: x, type: CustomLocation }
     ]);
   });
 
-  it.each(["DataExplorer", "DataLakeStorage", "FabricOneLake", "Kafka", "LocalStorage", "Mqtt"])(
+  it.each(["DataExplorer", "DataLakeStorage", "FabricOneLake", "Kafka", "LocalStorage"])(
     "says that endpoint type %s is not supported yet, and nothing else",
     (type) => {
       const text = endpoint("host: a").replace("OpenTelemetry\n", `${type}\n  mqttSettings: {}\n`);
       expect(linesOf(text)).toEqual([
-        `gateway.yaml:5: spec.endpointType: Endpoint type ${type} is not supported yet; wanted OpenTelemetry, leave this document out`,
+        `gateway.yaml:5: spec.endpointType: Endpoint type ${type} is not supported yet; wanted OpenTelemetry or Mqtt, leave this document out`,
       ]);
     },
   );

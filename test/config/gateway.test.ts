@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { loadConfig } from "../../pipeline/config/load.ts";
 import { endpoint, gateway, issuesOf, linesOf, load } from "./support.ts";
 
 const minimal = endpoint("host: http://localhost:4317");
@@ -17,25 +18,29 @@ describe("Gateway document", () => {
     expect(config).toEqual(load(""));
     expect(config).toMatchObject({
       name: "gateway",
-      listen: { host: "127.0.0.1", port: 8080 },
+      listen: { host: "127.0.0.1", port: 8080, tls: undefined },
+      acknowledge: "stored",
+      acknowledgeTimeoutMs: 20_000,
       limits: { bodyBytesMax: 4_194_304, payloadBytesMax: 1_048_576, concurrentRequestsMax: 512 },
-      store: { path: "cwd:./data/gateway.db", bytesMax: 4_294_967_296 },
+      store: { type: "sqlite", path: "cwd:./data/gateway.db", bytesMax: 4_294_967_296 },
       deadLetters: { bytesMax: 268_435_456 },
       dedupe: { windowSeconds: 3600, entriesMax: 1_000_000 },
       drainMs: 0,
       shutdownGraceMs: 10_000,
       log: { level: "info" },
       administration: undefined,
+      bridges: [],
       warnings: [],
     });
   });
 
   it("takes every field as written", () => {
     const config = load(
-      `${gateway(`listen: { host: "::1", port: 0 }
+      `${gateway(`listen: { host: "::1", port: 0, tls: { certificateFile: a.pem, keyFile: /b.pem, clientCaFile: c.pem } }
 limits: { bodyBytes: 10, payloadBytes: 20, concurrentRequests: 30 }
-acknowledge: stored
-store: { path: db/x.db, bytesMax: 2000000 }
+acknowledge: delivered
+acknowledgeTimeoutSeconds: 0.25
+store: { type: sqlite, path: db/x.db, bytesMax: 2000000 }
 deadLetters: { bytesMax: 0 }
 dedupe: { seconds: 0, entriesMax: 5 }
 drainSeconds: 1.5
@@ -46,9 +51,19 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
 
     expect(config).toMatchObject({
       name: "edge-1",
-      listen: { host: "::1", port: 0 },
+      listen: {
+        host: "::1",
+        port: 0,
+        tls: {
+          certificateFile: "gateway.yaml:a.pem",
+          keyFile: "gateway.yaml:/b.pem",
+          clientCaFile: "gateway.yaml:c.pem",
+        },
+      },
+      acknowledge: "delivered",
+      acknowledgeTimeoutMs: 250,
       limits: { bodyBytesMax: 10, payloadBytesMax: 20, concurrentRequestsMax: 30 },
-      store: { path: "gateway.yaml:db/x.db", bytesMax: 2_000_000 },
+      store: { type: "sqlite", path: "gateway.yaml:db/x.db", bytesMax: 2_000_000 },
       deadLetters: { bytesMax: 0 },
       dedupe: { windowSeconds: 0, entriesMax: 5 },
       drainMs: 1500,
@@ -64,56 +79,57 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
 
   it("offers every adapter under its own name when sources are left out", () => {
     expect(load(gateway("{}")).sources).toEqual(
-      ["mqtt", "raw", "emqx"].map((name) => ({
+      ["mqtt", "raw", "emqx", "emqx4", "vernemq", "rmqtt", "cloudevents", "aws-iot", "json"].map((name) => ({
         name,
         adapter: name,
         authentication: { method: "None" },
         topicFilters: [],
         lenient: false,
         payloadEncoding: undefined,
+        fields: {},
+        allowedOrigins: [],
+        confirmationHosts: [],
         retryStatus: 503,
         counterValues: "increment",
+        attributes: {},
+        attributeValuesMax: 1000,
+        baggage: [],
       })),
     );
   });
 
-  it("takes a source as written", () => {
-    const spec = `sources:
-  - name: plant
-    adapter: emqx
-    authentication: { method: Bearer, token: { env: TOKEN } }
-    topicFilters: ["plant/#", "+/state"]
-    lenient: true
-    payloadEncoding: base64
-    retryStatus: 429
-    counterValues: total`;
-
-    expect(load(gateway(spec)).sources).toEqual([
-      {
-        name: "plant",
-        adapter: "emqx",
-        authentication: { method: "Bearer", token: { env: "TOKEN" } },
-        topicFilters: ["plant/#", "+/state"],
-        lenient: true,
-        payloadEncoding: "base64",
-        retryStatus: 429,
-        counterValues: "total",
-      },
-    ]);
-  });
-
-  it("derives a source's adapter from its name, its name from its adapter", () => {
-    const { sources } = load(gateway("sources: [{ name: emqx }, { adapter: raw }, { name: press }]"));
-
-    expect(sources.map(({ name, adapter, authentication }) => [name, adapter, authentication])).toEqual([
-      ["emqx", "emqx", undefined],
-      ["raw", "raw", undefined],
-      ["press", "mqtt", undefined],
-    ]);
-  });
-
   it("warns when there is no source", () => {
     expect(load(gateway("sources: []")).warnings).toEqual(["There is no source; nothing can arrive"]);
+  });
+
+  it("asks a store in memory for less, and prefers delta there", () => {
+    const config = load(gateway("acknowledge: delivered\nstore: { type: memory }"));
+    expect(config).toMatchObject({
+      store: { type: "memory", bytesMax: 268_435_456 },
+      deadLetters: { bytesMax: 16_777_216 },
+      destinations: [{ temporality: "delta" }],
+    });
+  });
+
+  it("keeps to what is written of a store in memory", () => {
+    const spec = `acknowledge: delivered
+store: { type: memory, bytesMax: 2000000 }
+deadLetters: { bytesMax: 5 }
+destinations: [{ endpointRef: collector, temporality: cumulative }]`;
+    expect(load(`${minimal}---\n${gateway(spec)}`)).toMatchObject({
+      store: { type: "memory", bytesMax: 2_000_000 },
+      deadLetters: { bytesMax: 5 },
+      destinations: [{ temporality: "cumulative" }],
+    });
+    const environment = { OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: "cumulative" };
+    const undecided = gateway("acknowledge: delivered\nstore: { type: memory }");
+    expect(load(undecided, environment).destinations[0]?.temporality).toBe("cumulative");
+  });
+
+  it.each(["", "acknowledge: stored"])("rejects a store in memory with '%s'", (acknowledge) => {
+    expect(linesOf(gateway(`store: { type: memory }\n${acknowledge}`))).toEqual([
+      "gateway.yaml:4: spec.store.type: Wanted acknowledge: delivered for a store in memory, met stored",
+    ]);
   });
 
   it("completes a destination with defaults", () => {
@@ -231,6 +247,26 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
     ["listen: { host: }", "spec.listen.host", "Wanted a text, met nothing"],
     ['listen: { host: "" }', "spec.listen.host", "Wanted a text that is not empty, met an empty one"],
     ["listen: 8080", "spec.listen", "Wanted a map of fields, met 8080"],
+    ["listen: { tls: {keyFile: b} }", "spec.listen.tls.certificateFile", "Missing, wanted a text"],
+    ["listen: { tls: {certificateFile: a} }", "spec.listen.tls.keyFile", "Missing, wanted a text"],
+    [
+      'listen: { tls: {certificateFile: a, keyFile: "-----BEGIN PRIVATE KEY-----"} }',
+      "spec.listen.tls.keyFile",
+      "Wanted the path of a file, met its content (not shown)",
+    ],
+    [
+      "listen: { tls: {certificateFile: a, keyFile: b, caFile: c} }",
+      "spec.listen.tls.caFile",
+      "Unknown field, wanted one of certificateFile, keyFile, clientCaFile",
+    ],
+    [
+      "acknowledge: store",
+      "spec.acknowledge",
+      'Wanted one of stored, delivered, met "store"; did you mean stored?',
+    ],
+    ["acknowledgeTimeoutSeconds: 0", "spec.acknowledgeTimeoutSeconds", "Wanted at least 0.001, met 0"],
+    ["acknowledgeTimeoutSeconds: 3601", "spec.acknowledgeTimeoutSeconds", "Wanted at most 3600, met 3601"],
+    ["store: { type: disk }", "spec.store.type", 'Wanted one of sqlite, memory, met "disk"'],
     ["limits: { bodyBytes: 0 }", "spec.limits.bodyBytes", "Wanted at least 1, met 0"],
     ["limits: { bodyBytes: 268435457 }", "spec.limits.bodyBytes", "Wanted at most 268435456, met 268435457"],
     ["limits: { payloadBytes: 0 }", "spec.limits.payloadBytes", "Wanted at least 1, met 0"],
@@ -253,70 +289,13 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
     ],
     ["sources: {}", "spec.sources", "Wanted a list, met a map of fields"],
     ["sources: [emqx]", "spec.sources[0]", 'Wanted a map of fields, met "emqx"'],
-    [
-      "sources: [{ name: a/b }]",
-      "spec.sources[0].name",
-      `Wanted 1 to 63 letters, digits, '.', '_' or '-', the first a letter or digit, met "a/b"`,
-    ],
-    [
-      "sources: [{ name: constructor }]",
-      "spec.sources[0].name",
-      'Wanted a name that is no word of the gateway\'s own, met "constructor"',
-    ],
-    [
-      "sources: [{ name: raw, payloadEncoding: base64 }]",
-      "spec.sources[0].payloadEncoding",
-      "Wanted adapter emqx with a payloadEncoding, met raw",
-    ],
-    [
-      "sources: [{ payloadEncoding: plain }]",
-      "spec.sources[0].payloadEncoding",
-      "Wanted adapter emqx with a payloadEncoding, met mqtt",
-    ],
-    [
-      "sources: [{ adapter: emqq }]",
-      "spec.sources[0].adapter",
-      'Wanted one of mqtt, raw, emqx, met "emqq"; did you mean emqx?',
-    ],
-    [
-      "sources: [{ authentication: { method: Basic } }]",
-      "spec.sources[0].authentication.method",
-      'Wanted one of None, Bearer, met "Basic"',
-    ],
-    [
-      "sources: [{ authentication: { method: Bearer } }]",
-      "spec.sources[0].authentication.token",
-      "Wanted { file: PATH } or { env: NAME }, met nothing",
-    ],
-    [
-      "sources: [{ authentication: { method: Bearer, token: { file: a, env: B } } }]",
-      "spec.sources[0].authentication.token",
-      "Wanted { file: PATH } or { env: NAME }, met a map of fields",
-    ],
-    [
-      'sources: [{ topicFilters: ["a/#/b"] }]',
-      "spec.sources[0].topicFilters[0]",
-      'Wanted a Topic Filter such as plant/+/state or plant/#, met "a/#/b"',
-    ],
-    ["sources: [{ lenient: yes }]", "spec.sources[0].lenient", 'Wanted true or false, met "yes"'],
-    [
-      "sources: [{ name: emqx, payloadEncoding: hex }]",
-      "spec.sources[0].payloadEncoding",
-      'Wanted one of plain, base64, met "hex"',
-    ],
-    [
-      "sources: [{ counterValues: totals }]",
-      "spec.sources[0].counterValues",
-      'Wanted one of increment, total, met "totals"; did you mean total?',
-    ],
     ['secretsPath: ""', "spec.secretsPath", "Wanted a text that is not empty, met an empty one"],
     ["configMapsPath: 1", "spec.configMapsPath", "Wanted a text, met 1"],
     ["serviceAccountTokenFile: {}", "spec.serviceAccountTokenFile", "Wanted a text, met a map of fields"],
-    ["sources: [{ retryStatus: 500 }]", "spec.sources[0].retryStatus", "Wanted one of 503, 429, met 500"],
     ["destinations: []", "spec.destinations", "Wanted at least 1 element, met a list"],
     ["destinations: [{}]", "spec.destinations[0].endpointRef", "Missing, wanted a text"],
     ["lisen: {}", "spec.lisen", "Unknown field; did you mean listen?"],
-    ["listen: { zebra: 1 }", "spec.listen.zebra", "Unknown field, wanted one of host, port"],
+    ["listen: { zebra: 1 }", "spec.listen.zebra", "Unknown field, wanted one of host, port, tls"],
   ])("rejects %s", (spec, path, message) => {
     expect(issuesOf(gateway(spec))).toEqual([{ file: "gateway.yaml", line: 4, path, message }]);
   });
@@ -349,7 +328,7 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
     [
       "sources: [mqt]",
       "sources[0]",
-      'Wanted the name of a source, met "mqt", and there is mqtt, raw, emqx; did you mean mqtt?',
+      'Wanted the name of a source or bridge, met "mqt", and there is mqtt, raw, emqx, emqx4, vernemq, rmqtt, cloudevents, aws-iot, json; did you mean mqtt?',
     ],
     [
       "topicFilters: [a/#/b]",
@@ -396,25 +375,6 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
   });
 
   it.each([
-    ["acknowledge: delivered", "acknowledge", "delivered"],
-    ["acknowledgeTimeoutSeconds: 20", "acknowledgeTimeoutSeconds", "acknowledgeTimeoutSeconds"],
-    ["bridges: []", "bridges", "bridges"],
-    ["sources: [{ name: a, adapter: vernemq }]", "sources[0].adapter", "vernemq"],
-    ["sources: [{ allowedOrigins: [] }]", "sources[0].allowedOrigins", "allowedOrigins"],
-    ["sources: [{ name: vernemq }]", "sources[0].name", "Adapter vernemq"],
-  ])("says that %s is not supported yet", (spec, path, what) => {
-    const issues = issuesOf(gateway(spec));
-    expect(issues).toEqual([
-      {
-        file: "gateway.yaml",
-        line: 4,
-        path: `spec.${path}`,
-        message: expect.stringMatching(`^${what} is not supported yet`),
-      },
-    ]);
-  });
-
-  it.each([
     ["protocol: http/json", "http/json"],
     ["signals: [traces]", "traces"],
   ])("says that a destination's %s is not supported yet", (field, what) => {
@@ -427,7 +387,7 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
   it("knows the sources that a destination may name", () => {
     const text = `${minimal}---\n${gateway("sources: [{ name: a }, { adapter: raw }]\ndestinations: [{ endpointRef: collector, sources: [a, raw, mqtt] }]")}`;
     expect(linesOf(text)).toEqual([
-      'gateway.yaml:13: spec.destinations[0].sources[2]: Wanted the name of a source, met "mqtt", and there is a, raw',
+      'gateway.yaml:13: spec.destinations[0].sources[2]: Wanted the name of a source or bridge, met "mqtt", and there is a, raw',
     ]);
   });
 
@@ -438,12 +398,6 @@ administration: { token: { file: ./secrets/admin } }`)}metadata: { name: edge-1,
       gateway("destinations: [{ endpointRef: two }]"),
     ].join("---\n");
     expect(load(text).warnings).toEqual(["Endpoint one is named by no destination; nothing is sent there"]);
-  });
-
-  it("rejects a source's name that another has", () => {
-    expect(linesOf(gateway("sources:\n  - name: emqx\n  - adapter: emqx"))).toEqual([
-      'gateway.yaml:6: spec.sources[1]: Wanted a name of its own, met "emqx" again',
-    ]);
   });
 
   it("rejects an endpoint that is named twice, or that does not exist", () => {
@@ -477,7 +431,7 @@ describe("listening beyond loopback", () => {
       linesOf(gateway(`${open}\nsources: [{ name: a }, { name: b, authentication: { method: None } }]`)),
     ).toEqual([
       "gateway.yaml:3: spec.administration.token: Wanted an administration token, because the gateway listens on 0.0.0.0, met none",
-      "gateway.yaml:5: spec.sources[0].authentication: Wanted method Bearer, or None when that is meant, because the gateway listens on 0.0.0.0, met nothing",
+      "gateway.yaml:5: spec.sources[0].authentication: Wanted a method of authentication, None when that is meant, because the gateway listens on 0.0.0.0, met nothing",
     ]);
   });
 
@@ -498,5 +452,23 @@ describe("listening beyond loopback", () => {
       "GATEWAY_HOST: Wanted sources with authentication, because the gateway listens on 0.0.0.0, met none",
     ]);
     expect(issuesOf(gateway(`${open}\nsources: [{ name: a }]`), { GATEWAY_HOST: "127.0.0.1" })).toEqual([]);
+  });
+
+  it("counts when the platform opens the gateway", () => {
+    const exposed = (text: string) => () =>
+      loadConfig({
+        files: text === "" ? [] : [{ name: "g.yaml", text }],
+        environment: {},
+        resolvePath: (_, path) => path,
+        isExposed: true,
+      });
+    const why = "because others can reach the gateway here, met";
+    expect(exposed("")).toThrow(
+      `GATEWAY_CONFIG: Wanted an administration token, ${why} none\nGATEWAY_CONFIG: Wanted sources with authentication, ${why} none`,
+    );
+    expect(exposed(gateway("administration: { token: { env: T } }\nsources: [{ name: a }]"))).toThrow(
+      `g.yaml:5: spec.sources[0].authentication: Wanted a method of authentication, None when that is meant, ${why} nothing`,
+    );
+    expect(exposed(gateway("administration: { token: { env: T } }\nsources: []"))().warnings).toHaveLength(1);
   });
 });

@@ -92,7 +92,7 @@ ${endpoint("host: ftp://a\nbatching: { latencySeconds: -1 }")}`;
         "z.yaml:3: kind: Dataflow is not supported yet, and in Azure IoT Operations none leads to OpenTelemetry; what a gateway sends where is said in its destinations (sources, topicFilters, signals)",
         "z.yaml:5: kind: Mapping is not supported yet",
         'z.yaml:10: spec.listen.port: Wanted a number, met "x"',
-        'z.yaml:11: spec.sources[0].adapter: Wanted one of mqtt, raw, emqx, met "emqq"; did you mean emqx?',
+        'z.yaml:11: spec.sources[0].adapter: Wanted one of mqtt, raw, emqx, emqx4, vernemq, rmqtt, cloudevents, aws-iot, json, met "emqq"; did you mean emqx?',
         'z.yaml:11: spec.sources[1].name: Wanted a name of its own, met "a" again',
         'z.yaml:12: spec.destinations[0].endpointRef: Wanted the name of an OpenTelemetry endpoint, met "nowhere", and there is collector',
         "z.yaml:20: spec.openTelemetrySettings.host: Wanted scheme http or https, met ftp",

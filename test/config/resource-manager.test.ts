@@ -280,7 +280,8 @@ describe("form of Azure Resource Manager", () => {
     ).toMatchObject([
       {
         path: "resources[0].properties.endpointType",
-        message: "Endpoint type Kafka is not supported yet; wanted OpenTelemetry, leave this document out",
+        message:
+          "Endpoint type Kafka is not supported yet; wanted OpenTelemetry or Mqtt, leave this document out",
       },
     ]);
   });

@@ -66,6 +66,13 @@ ${indented(settings, 4)}
 `;
 }
 
+/** An endpoint of type Mqtt; each line of `settings` is one of the document, the first is line 7. */
+export function broker(settings: string, name = "broker"): string {
+  return endpoint(settings, name)
+    .replace("OpenTelemetry", "Mqtt")
+    .replace("openTelemetrySettings", "mqttSettings");
+}
+
 function indented(text: string, spaces: number): string {
   return text
     .split("\n")

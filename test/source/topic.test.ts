@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { isTopicFilter, isTopicName, matchesTopicFilter } from "../../pipeline/source/topic.ts";
+import {
+  isTopicFilter,
+  isTopicName,
+  matchesTopicFilter,
+  topicFiltersOverlap,
+} from "../../pipeline/source/topic.ts";
 
 const longest = "a".repeat(65_535);
 
@@ -70,5 +75,46 @@ describe("matchesTopicFilter()", () => {
     ["+", "$SYS"],
   ])("%s does not match %s", (filter, topic) => {
     expect(matchesTopicFilter(filter, topic)).toBe(false);
+  });
+});
+
+describe("topicFiltersOverlap()", () => {
+  const levels = ["a", "b", "", "$x", "+", "#"];
+  const texts = [1, 2, 3].flatMap((count) =>
+    levels.flatMap((first) =>
+      count === 1
+        ? [first]
+        : levels.flatMap((second) =>
+            count === 2 ? [`${first}/${second}`] : levels.map((third) => `${first}/${second}/${third}`),
+          ),
+    ),
+  );
+  const filters = texts.filter(isTopicFilter);
+  // The empty one is a topic to both filters, though no message can have it.
+  const topics = ["", ...texts.filter(isTopicName)];
+
+  it("says of any two filters whether there is a topic that both match", () => {
+    const matched = new Map(
+      filters.map((filter) => [filter, topics.filter((topic) => matchesTopicFilter(filter, topic))]),
+    );
+    for (const a of filters) {
+      const ofA = new Set(matched.get(a));
+      const wrong = filters.filter(
+        (b) => topicFiltersOverlap(a, b) !== (matched.get(b) ?? []).some((topic) => ofA.has(topic)),
+      );
+      expect({ a, wrong }).toEqual({ a, wrong: [] });
+    }
+  });
+
+  it.each([
+    ["plant/#", "plant/+/state", true],
+    ["plant/#", "plant", true],
+    ["+/state", "plant/+", true],
+    ["#", "$SYS/#", false],
+    ["+/x", "$SYS/x", false],
+    ["plant/+", "plant/+/state", false],
+    ["a/b", "a/c", false],
+  ])("says of %s and %s: %s, whichever comes first", (a, b, isOverlap) => {
+    expect([topicFiltersOverlap(a, b), topicFiltersOverlap(b, a)]).toEqual([isOverlap, isOverlap]);
   });
 });

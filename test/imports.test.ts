@@ -22,7 +22,7 @@ const doors: { room: RegExp; ours: string[]; packages: string[] }[] = [
       "pipeline/payload/",
       "pipeline/config/config.ts",
     ],
-    packages: ["zod", "node:buffer"],
+    packages: ["zod", "node:buffer", "node:crypto"],
   },
   {
     room: /^pipeline\/store\//,
@@ -61,7 +61,14 @@ const doors: { room: RegExp; ours: string[]; packages: string[] }[] = [
   },
   {
     room: /^pipeline\/config\//,
-    ours: ["pipeline/message.ts", "pipeline/errors.ts", "pipeline/source/topic.ts", "pipeline/config/"],
+    ours: [
+      "pipeline/message.ts",
+      "pipeline/errors.ts",
+      "pipeline/attribute-template.ts",
+      "pipeline/source/json-pointer.ts",
+      "pipeline/source/topic.ts",
+      "pipeline/config/",
+    ],
     packages: ["zod", "yaml"],
   },
   {
@@ -70,6 +77,11 @@ const doors: { room: RegExp; ours: string[]; packages: string[] }[] = [
     packages: ["@opentelemetry/"],
   },
   { room: /^pipeline\//, ours: ["pipeline/"], packages: ["node:crypto"] },
+  {
+    room: /^handlers\/bridge[^/]*\.ts$/,
+    ours: ["pipeline/", "handlers/"],
+    packages: ["mqtt", "node:net"],
+  },
   {
     room: /^handlers\/[^/]+\.ts$/,
     ours: ["pipeline/", "handlers/"],

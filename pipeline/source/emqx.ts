@@ -13,23 +13,14 @@ import {
   expirySchema,
   isText,
   listSchema,
-  parseJsonBody,
-  parseWith,
   qosSchema,
   textRecordSchema,
   textSchema,
   topicSchema,
 } from "./envelope.ts";
-import { foreignHint } from "./foreign.ts";
+import { optional } from "./field-schemas.ts";
 import { instantMsMax } from "./instant.ts";
-
-/** A field that may be missing, under any of the names that EMQX has for nothing. */
-function optional<T extends z.ZodType>(schema: T) {
-  return z.preprocess(
-    (value) => (value === null || value === "undefined" ? undefined : value),
-    schema.optional(),
-  );
-}
+import { readObjectBody } from "./object-body.ts";
 
 const instantMsSchema = z.int().min(0).max(instantMsMax);
 
@@ -70,22 +61,22 @@ type RuleOutput = z.infer<typeof ruleOutputSchema>;
 
 /** Reads what EMQX's rule engine posts. */
 export const createEmqxAdapter: CreateAdapter = (options) => ({
-  read(request) {
-    const { value } = parseJsonBody(request, "emqx");
-    if (isOtherEvent(value)) return { elements: [{ kind: "ignored" }], isArray: false };
-    const hint = foreignHint(value, "emqx");
-    if (hint !== undefined) throw brokenBody("emqx", hint);
-    const parsed = parseWith(ruleOutputSchema, value);
-    if ("issues" in parsed) throw brokenBody("emqx", parsed.issues);
-    const message = toMessage(parsed.data, options);
-    const mayBeDamaged = isReplaced(parsed.data);
-    return { elements: [{ kind: "message", message, mayBeDamaged }], isArray: false };
-  },
+  read: (request) =>
+    readObjectBody(request, {
+      adapter: "emqx",
+      isOtherEvent,
+      schema: ruleOutputSchema,
+      toElement: (output) => ({
+        kind: "message",
+        message: toMessage(output, options),
+        mayBeDamaged: isReplaced(output),
+      }),
+    }),
 });
 
-/** Whether this tells of something else than a message that was published, here or at a bridged broker. */
-function isOtherEvent(value: unknown): boolean {
-  const event = typeof value === "object" && value !== null && "event" in value ? value.event : undefined;
+/** Messages are published here or at a bridged broker. */
+function isOtherEvent(body: object): boolean {
+  const event = "event" in body ? body.event : undefined;
   return typeof event === "string" && event !== "message.publish" && !/^\$(bridges|sources)\//.test(event);
 }
 
@@ -112,7 +103,7 @@ function toMessage(output: RuleOutput, options: AdapterOptions): ReadMessage {
 
 /** Two rules that forward one message share its id, and each means its own copy to arrive. */
 function messageIdOf({ id, metadata }: RuleOutput): string | undefined {
-  if (id === undefined || id === "") return undefined;
+  if (id === undefined) return undefined;
   return metadata?.rule_id === undefined ? id : `${metadata.rule_id}:${id}`;
 }
 

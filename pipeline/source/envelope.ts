@@ -1,8 +1,11 @@
 /** What the adapters share: how a body becomes a value, a value becomes fields, and what is said of a bad one. */
 import { z } from "zod";
 import { ContentTypeError, EnvelopeError } from "../errors.ts";
+import type { UserProperty } from "../message.ts";
+import { decodeBase64 } from "../payload/base64.ts";
 import { decodeUtf8 } from "../payload/json.ts";
 import type { WebhookRequest } from "./adapter.ts";
+import { parseInstantUs } from "./instant.ts";
 import { isTopicName } from "./topic.ts";
 
 /** One fault of an envelope, as EnvelopeError lists them. */
@@ -31,11 +34,29 @@ export const textSchema = z
   .string()
   .refine(isText, { error: "met half a surrogate pair, wanted Unicode text" });
 
+export const base64Schema = z.string().transform((text, context) => {
+  const bytes = decodeBase64(text);
+  if (bytes === undefined) context.addIssue("met another string, wanted base64 with its padding");
+  return bytes ?? z.NEVER;
+});
+
+/** An instant as text, in microseconds since 1970. */
+export const instantSchema = z.string().transform((text, context) => {
+  const instantUs = parseInstantUs(text);
+  if (instantUs === undefined) context.addIssue("met another string, wanted an RFC 3339 instant");
+  return instantUs;
+});
+
 /** A list of what `isElement` knows. One fault for all of it, since a body has room for millions of elements. */
 export function listSchema<T>(isElement: (value: unknown) => value is T, wanted: string) {
   return z.custom<T[]>((value) => Array.isArray(value) && value.every(isElement), {
     error: `met something else, wanted ${wanted}`,
   });
+}
+
+/** Whether this is a name and its text. */
+export function isPair(value: unknown): value is UserProperty {
+  return Array.isArray(value) && value.length === 2 && value.every(isText);
 }
 
 /** A name to a text each, as ordered pairs. */
@@ -48,20 +69,32 @@ function isTextRecord(value: unknown): boolean {
   return Object.entries(value).every((member) => member.every(isText));
 }
 
+/** A JSON body, as text and as value. */
+export interface JsonBody {
+  text: string;
+  value: unknown;
+}
+
 /**
- * A JSON body, as text and as value.
+ * A body that its content type says is JSON, or of which it says nothing.
  *
  * Errors: ContentTypeError, EnvelopeError. `adapter` is named in both.
  */
-export function parseJsonBody(request: WebhookRequest, adapter: string): { text: string; value: unknown } {
-  const contentType = request.headers.get("content-type") ?? "";
-  if (contentType !== "" && !/^application\/json\s*(;|$)/i.test(contentType)) {
-    const met = contentType.slice(0, 40);
-    throw new ContentTypeError(
-      `Cannot read the body as ${adapter}: met content type ${met}, wanted application/json or none`,
-    );
+export function parseJsonBody(request: WebhookRequest, adapter: string): JsonBody {
+  const type = mediaTypeOf(request);
+  if (type !== "" && type !== "application/json") {
+    throw wrongContentType(request, adapter, "application/json or none");
   }
-  const text = decodeUtf8(request.body);
+  return parseJson(request.body, adapter);
+}
+
+/**
+ * Bytes as JSON.
+ *
+ * Errors: EnvelopeError, which names `adapter`.
+ */
+export function parseJson(body: Uint8Array, adapter: string): JsonBody {
+  const text = decodeUtf8(body);
   if (text === undefined) throw brokenBody(adapter, "met bytes that are not UTF-8, wanted JSON");
   try {
     return { text, value: JSON.parse(text) };
@@ -69,6 +102,25 @@ export function parseJsonBody(request: WebhookRequest, adapter: string): { text:
     const met = text.length === 0 ? "nothing" : "text that is not JSON";
     throw brokenBody(adapter, `met ${met}, wanted JSON`);
   }
+}
+
+/** The content type in lower case, without its parameters; nothing when there is none. Source: RFC 9110, 8.3.1. */
+export function mediaTypeOf({ headers }: WebhookRequest): string {
+  const [type = ""] = (headers.get("content-type") ?? "").split(";", 1);
+  return type.trim().toLowerCase();
+}
+
+/** Whether a content type is JSON or built on it. Sources: RFC 9110, 8.3.1; RFC 6839, 3.1. */
+export function isJsonType(contentType: string): boolean {
+  return /^\s*[^/;\s]+\/([^/;\s]+\+)?json\s*(;|$)/i.test(contentType);
+}
+
+/** The error for a body of a content type that the sender does not use. */
+export function wrongContentType({ headers }: WebhookRequest, adapter: string, wanted: string): Error {
+  const met = headers.get("content-type")?.slice(0, 40) ?? "none";
+  return new ContentTypeError(
+    `Cannot read the body as ${adapter}: met content type ${met}, wanted ${wanted}`,
+  );
 }
 
 /** The error for a body that breaks the envelope; a text stands for a fault of the body as a whole. */
@@ -91,7 +143,8 @@ export function parseWith<T>(schema: z.ZodType<T>, value: unknown): { data: T } 
   return { issues: result.error.issues.map(({ path, message }) => ({ path: pathText(path), message })) };
 }
 
-function pathText(path: readonly PropertyKey[]): string {
+/** A path as it is written in messages: dotted, with `[n]` for elements. */
+export function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((parent, key) => {
     if (typeof key === "number") return `${parent}[${key}]`;
     return parent === "" ? String(key) : `${parent}.${String(key)}`;

@@ -2,43 +2,59 @@
  * Where values stand in a JSON text, for what must be kept as it was written. The text is valid: JSON.parse took it.
  */
 import { isSpace, skipSpace, skipString } from "../payload/json-scan.ts";
+import type { JsonPointer } from "./json-pointer.ts";
 
-/** The top value's text, or each element's when it is an array, and in it the text of one member. */
+/** The top value's text, or each element's when it is an array, and in it the text at a pointer. */
 export interface JsonSlice {
   text: string;
-  /** The last one of that name counts, as for JSON.parse; undefined when the value has none. */
+  /** Of members of one name the last one counts, as for JSON.parse; undefined when the pointer leads nowhere. */
   member: string | undefined;
 }
 
 /** Slice a valid JSON text. */
-export function sliceJson(text: string, memberName: string): JsonSlice[] {
+export function sliceJson(text: string, pointer: JsonPointer): JsonSlice[] {
   const start = skipSpace(text, 0);
-  if (text[start] !== "[") return [sliceValue(text, start, memberName).slice];
+  if (text[start] !== "[") return [sliceValue(text, start, pointer).slice];
   const slices: JsonSlice[] = [];
   let at = skipSpace(text, start + 1);
   while (text[at] !== "]") {
-    const { slice, end } = sliceValue(text, at, memberName);
+    const { slice, end } = sliceValue(text, at, pointer);
     slices.push(slice);
     at = skipSeparator(text, end);
   }
   return slices;
 }
 
-function sliceValue(text: string, start: number, memberName: string): { slice: JsonSlice; end: number } {
-  if (text[start] !== "{") {
+function sliceValue(text: string, start: number, pointer: JsonPointer): { slice: JsonSlice; end: number } {
+  const { member, end } = findMember(text, start, pointer, 0);
+  return { slice: { text: text.slice(start, end), member }, end };
+}
+
+/** What the tokens from number `depth` on lead to, within the value that begins at `start` and ends at `end`. */
+function findMember(
+  text: string,
+  start: number,
+  pointer: JsonPointer,
+  depth: number,
+): { member: string | undefined; end: number } {
+  const token = pointer[depth];
+  const isArray = text[start] === "[";
+  if (token === undefined || !(isArray || text[start] === "{")) {
     const end = skipValue(text, start);
-    return { slice: { text: text.slice(start, end), member: undefined }, end };
+    return { member: token === undefined ? text.slice(start, end) : undefined, end };
   }
+  const close = isArray ? "]" : "}";
   let member: string | undefined;
   let at = skipSpace(text, start + 1);
-  while (text[at] !== "}") {
-    const keyEnd = skipString(text, at);
-    const valueStart = skipSpace(text, skipSpace(text, keyEnd) + 1);
-    const valueEnd = skipValue(text, valueStart);
-    if (isKey(text.slice(at, keyEnd), memberName)) member = text.slice(valueStart, valueEnd);
-    at = skipSeparator(text, valueEnd);
+  for (let index = 0; text[at] !== close; index++) {
+    const keyEnd = isArray ? at : skipString(text, at);
+    const isNext = isArray ? String(index) === token : isKey(text.slice(at, keyEnd), token);
+    const valueStart = isArray ? at : skipSpace(text, skipSpace(text, keyEnd) + 1);
+    const found = isNext ? findMember(text, valueStart, pointer, depth + 1) : undefined;
+    if (found) member = found.member;
+    at = skipSeparator(text, found?.end ?? skipValue(text, valueStart));
   }
-  return { slice: { text: text.slice(start, at + 1), member }, end: at + 1 };
+  return { member, end: at + 1 };
 }
 
 function isKey(literal: string, name: string): boolean {

@@ -5,8 +5,9 @@
 import type { UserProperty } from "../message.ts";
 import type { CreateAdapter, ReadMessage, WebhookRequest } from "./adapter.ts";
 import { brokenBody, expirySecondsMax, type Issue } from "./envelope.ts";
+import { headerText, percentDecoded } from "./header-text.ts";
 import { instantMsMax, parseInstantUs } from "./instant.ts";
-import { isTopicName } from "./topic.ts";
+import { requestTopic } from "./request-topic.ts";
 
 /** Reads messages whose metadata stands in headers `Mqtt-…`. */
 export const createRawAdapter: CreateAdapter = () => ({
@@ -48,8 +49,7 @@ class HeaderFields {
   }
 
   text(name: string): string | undefined {
-    const value = this.#headers.get(name);
-    return value === null || value === "" || value === "undefined" ? undefined : fromLatin1(value);
+    return headerText(this.#headers, name);
   }
 
   /** What `parse` makes of a header, which gives undefined when it cannot. */
@@ -65,33 +65,12 @@ class HeaderFields {
   }
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-/** Header values come as one character a byte; brokers send UTF-8 in them. */
-function fromLatin1(value: string): string {
-  if (!/[\x80-\xff]/.test(value)) return value;
-  try {
-    return utf8.decode(Uint8Array.from(value, (char) => char.charCodeAt(0)));
-  } catch {
-    return value;
-  }
-}
-
-function readTopic(fields: HeaderFields, { query }: WebhookRequest): string {
-  const wanted = "a percent-encoded Topic Name without wildcards";
-  const header = fields.text("Mqtt-Topic");
-  const topic = header === undefined ? query.get("topic") : percentDecoded(header);
-  if (topic !== null && topic !== undefined && isTopicName(topic)) return topic;
-  fields.refuse("Mqtt-Topic", header === undefined && topic === null ? "nothing" : "another text", wanted);
+function readTopic(fields: HeaderFields, request: WebhookRequest): string {
+  const topic = requestTopic(request);
+  if (topic) return topic;
+  const met = topic === undefined ? "nothing" : "another text";
+  fields.refuse("Mqtt-Topic", met, "a percent-encoded Topic Name without wildcards");
   return "";
-}
-
-function percentDecoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function parseQos(text: string): 0 | 1 | 2 | undefined {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AdapterName } from "../../pipeline/config/config.ts";
-import { createTestApp, type TestApp, validMetrics } from "../support/app.ts";
+import { createTestApp, sourceConfig, type TestApp, validMetrics } from "../support/app.ts";
 
 /**
  * Aim: whatever is posted, no answer is a 5xx other than 503, and what is acknowledged is in the ledger, while what
@@ -9,7 +9,9 @@ import { createTestApp, type TestApp, validMetrics } from "../support/app.ts";
  * routes, adapters, checks and a memory store; after each one the ledger is held against the answer.
  */
 const numRuns = Number(process.env.FAST_CHECK_RUNS ?? 300);
-const adapters: readonly AdapterName[] = ["raw", "mqtt", "emqx"];
+const adapters: readonly AdapterName[] = [
+  ...(["raw", "mqtt", "emqx", "emqx4", "vernemq", "rmqtt", "cloudevents", "aws-iot", "json"] as const),
+];
 
 type Bytes = Uint8Array<ArrayBuffer>;
 const encoder = new TextEncoder();
@@ -19,15 +21,27 @@ const latin1 = (text: string): Bytes => Uint8Array.from(text, (char) => char.cha
 const base64 = (payload: Bytes) => Buffer.from(payload).toString("base64");
 const nested = (depth: number, inner = "") => `${"[".repeat(depth)}${inner}${"]".repeat(depth)}`;
 
+const leastHook = { action: "message_publish", topic: "plant/a" };
+const leastEvent = { specversion: "1.0", id: "1", source: "s", type: "t" };
+
 /** A payload as each adapter's sender wraps it. */
 const wrapped: Record<AdapterName, (payload: Bytes) => Bytes> = {
   raw: (payload) => payload,
   mqtt: (payload) => bytesOf(JSON.stringify({ topic: "plant/a", payloadBase64: base64(payload) })),
   emqx: (payload) => bytesOf(JSON.stringify({ topic: "plant/a", payload_b64: base64(payload) })),
+  emqx4: (payload) => bytesOf(JSON.stringify({ ...leastHook, payload: base64(payload) })),
+  vernemq: (payload) => bytesOf(JSON.stringify({ topic: "plant/a", payload: base64(payload) })),
+  rmqtt: (payload) => bytesOf(JSON.stringify({ ...leastHook, payload: base64(payload) })),
+  cloudevents: (payload) => bytesOf(JSON.stringify({ ...leastEvent, data_base64: base64(payload) })),
+  "aws-iot": (payload) => bytesOf(JSON.stringify({ topic: "plant/a", payloadBase64: base64(payload) })),
+  json: (payload) => bytesOf(JSON.stringify({ topic: "plant/a", payloadBase64: base64(payload) })),
 };
 
 function open(): TestApp {
   return createTestApp({
+    sources: adapters.map((adapter) =>
+      sourceConfig({ name: adapter, adapter, payloadEncoding: adapter === "emqx4" ? "base64" : undefined }),
+    ),
     limits: { bodyBytesMax: 4_194_304, payloadBytesMax: 1_048_576 },
     storeOptions: { bytesMax: 1e9, deadLetterBytesMax: 1e9 },
   });
@@ -36,10 +50,28 @@ function open(): TestApp {
 /** What the gateway itself did not expect. */
 const failures = ({ logger }: TestApp) => logger.lines.filter(({ level }) => level === "error");
 
-interface Counters {
+interface Ledger {
   received: number;
+  accepted: number;
+  duplicates: number;
+  expiredOnArrival: number;
+  filtered: number;
+  deadLetteredOnArrival: number;
   ignored: number;
   refused: Record<string, number>;
+}
+
+const none = { accepted: 0, duplicates: 0, expired: 0, filtered: 0, deadLettered: 0 };
+
+/** What a request added to the ledger, in the words of an answer. */
+function added(before: Ledger, after: Ledger) {
+  return {
+    accepted: after.accepted - before.accepted,
+    duplicates: after.duplicates - before.duplicates,
+    expired: after.expiredOnArrival - before.expiredOnArrival,
+    filtered: after.filtered - before.filtered,
+    deadLettered: after.deadLetteredOnArrival - before.deadLetteredOnArrival,
+  };
 }
 
 /** Post, and hold the answer against what the ledger says since. Resolves with the status and the counts of a 200. */
@@ -49,19 +81,21 @@ async function postChecked(
   body: Bytes,
   headers: Record<string, string> = {},
 ) {
-  const before = (await test.status()) as unknown as Counters;
+  const before = (await test.status()) as unknown as Ledger;
   const response = await test.post(`/webhooks/${adapter}`, body, headers);
-  const answer = (await response.json()) as Record<string, number>;
-  const after = (await test.status()) as unknown as Counters;
+  const answer = await response.json();
+  const after = (await test.status()) as unknown as Ledger;
 
   const { status } = response;
+  const counts = added(before, after);
+  const sum = (numbers: Record<string, number>) => Object.values(numbers).reduce((total, n) => total + n, 0);
   expect([200, 400, 413, 415]).toContain(status);
-  const sum = (counts: Record<string, number>) => Object.values(counts).reduce((total, n) => total + n, 0);
-  expect(after.received - before.received).toBe(status === 200 ? sum(answer) : 0);
+  if (status === 200) expect(answer).toEqual(adapter === "vernemq" ? { result: "next" } : counts);
+  else expect({ ...counts, ignored: after.ignored }).toMatchObject({ ...none, ignored: before.ignored });
+  expect(after.received - before.received).toBe(sum(counts));
   expect(sum(after.refused) - sum(before.refused)).toBe(status === 200 ? 0 : 1);
-  if (status !== 200) expect(after.ignored).toBe(before.ignored);
   expect(failures(test)).toEqual([]);
-  return { status, counts: status === 200 ? answer : undefined };
+  return { status, counts };
 }
 
 const metric = (fields: string) => `{"metrics":[{"name":"a","type":"f64_gauge",${fields}}]}`;
@@ -110,34 +144,59 @@ describe("a payload", () => {
     const verdicts = [];
     for (const adapter of adapters) {
       const { counts } = await postChecked(test, adapter, wrapped[adapter](bytesOf(payload)));
-      verdicts.push(Object.entries(counts ?? {}).filter(([, count]) => count > 0));
+      verdicts.push(Object.entries(counts).filter(([, count]) => count > 0));
     }
     expect(verdicts).toEqual(adapters.map(() => [[verdict, 1]]));
   });
 });
 
+const eventText = JSON.stringify(leastEvent).slice(1);
+const same =
+  (...names: AdapterName[]) =>
+  (status: number) =>
+    Object.fromEntries(names.map((adapter) => [adapter, status]));
+const all = same(...adapters);
+/** Senders to whom everything that is not too large is a success. */
+const kept = same("vernemq", "rmqtt")(200);
+const json = (status: number) => ({
+  ...same("mqtt", "emqx", "emqx4", "cloudevents", "aws-iot", "json")(status),
+  ...kept,
+});
+/** Whose envelopes may be arrays. */
+const arrays = same("mqtt", "cloudevents", "aws-iot", "json");
+/** Whose envelopes have the members `topic` and `payload`. */
+const flat = (status: number) => ({ ...same("mqtt", "emqx", "emqx4", "aws-iot", "json")(status), ...kept });
+
 const envelopes: [name: string, body: string | Bytes, statuses: Partial<Record<AdapterName, number>>][] = [
-  ["10 MB of nothing", new Uint8Array(10_000_000), { raw: 413, mqtt: 413, emqx: 413 }],
-  ["10 MB of spaces", " ".repeat(10_000_000), { raw: 413, mqtt: 413, emqx: 413 }],
-  ["4 MB of spaces", " ".repeat(4_000_000), { raw: 413, mqtt: 400, emqx: 400 }],
-  ["4 MB of numbers", `[${"0,".repeat(1_999_999)}0]`, { mqtt: 400, emqx: 400 }],
-  ["two million user properties", userProperties(`[${"0,".repeat(900_000)}0]`), { mqtt: 400, emqx: 400 }],
-  ["a million nested arrays", nested(1_000_000), { mqtt: 200, emqx: 400 }],
-  ["a byte order mark", `\ufeff{"topic":"t","payload":""}`, { mqtt: 200, emqx: 200 }],
-  ["invalid UTF-8", latin1('{"topic":"t","payload":"\xff"}'), { mqtt: 400, emqx: 400 }],
-  ["a repeated topic", '{"topic":"a/#","topic":"b","payload":""}', { mqtt: 200, emqx: 200 }],
-  ["a repeated payload", '{"topic":"b","payload":"","payload":"1"}', { mqtt: 200, emqx: 200 }],
-  ["a prototype", '{"__proto__":{"topic":"t","payload":""}}', { mqtt: 400, emqx: 400 }],
-  ["a topic of 1e999", '{"topic":1e999,"payload":""}', { mqtt: 400, emqx: 400 }],
-  ["a qos of -0", '{"topic":"t","payload":"","qos":-0}', { mqtt: 200, emqx: 200 }],
-  ["a qos of 1e999", '{"topic":"t","payload":"","qos":1e999}', { mqtt: 400, emqx: 400 }],
-  ["a topic of 65,536 bytes", `{"topic":"${"a".repeat(65_536)}","payload":""}`, { mqtt: 400, emqx: 400 }],
-  ["a string", '"text"', { mqtt: 400, emqx: 400 }],
+  ["10 MB of nothing", new Uint8Array(10_000_000), all(413)],
+  ["10 MB of spaces", " ".repeat(10_000_000), all(413)],
+  ["4 MB of spaces", " ".repeat(4_000_000), { ...json(400), raw: 413 }],
+  ["4 MB of numbers", `[${"0,".repeat(1_999_999)}0]`, json(400)],
+  ["half a million user properties", userProperties(`[${"0,".repeat(500_000)}0]`), json(400)],
+  ["half a million attributes", `{${'"a":0,'.repeat(500_000)}"specversion":"1.0"}`, { cloudevents: 400 }],
+  ["a hundred thousand extensions", extensions(100_000), { cloudevents: 200 }],
+  ["an event of nested data", `{"data":${nested(400_000)},${eventText}`, { cloudevents: 200 }],
+  ["a million nested arrays", nested(1_000_000), { ...json(400), ...arrays(200) }],
+  ["a byte order mark", `\ufeff{"action":"message_publish","topic":"t","payload":""}`, flat(200)],
+  ["invalid UTF-8", latin1('{"topic":"t","payload":"\xff"}'), json(400)],
+  ["a repeated topic", '{"action":"message_publish","topic":"a/#","topic":"b","payload":""}', flat(200)],
+  ["a repeated payload", '{"action":"message_publish","topic":"b","payload":"","payload":"e30="}', flat(200)],
+  ["a prototype", '{"__proto__":{"topic":"t","payload":""}}', json(400)],
+  ["a topic of 1e999", '{"topic":1e999,"payload":""}', json(400)],
+  ["a qos of -0", '{"action":"message_publish","topic":"t","payload":"","qos":-0}', flat(200)],
+  ["a qos of 1e999", '{"topic":"t","payload":"","qos":1e999}', json(400)],
+  ["a topic of 65,536 bytes", `{"topic":"${"a".repeat(65_536)}","payload":""}`, json(400)],
+  ["a string", '"text"', json(400)],
 ];
 
 function userProperties(list: string): string {
   const pairs = `{"User-Property-Pairs":${list}}`;
-  return `{"topic":"t","payload":"","properties":{"userProperties":${list}},"pub_props":${pairs}}`;
+  return `{"topic":"t","payload":"","properties":{"userProperties":${list},"p_user_property":${list}},"pub_props":${pairs},"userProperties":${list}}`;
+}
+
+function extensions(count: number): string {
+  const pairs = Array.from({ length: count }, (_, index) => `"a${index}":${index},`);
+  return `{${pairs.join("")}${eventText}`;
 }
 
 describe("an envelope", () => {
@@ -216,10 +275,57 @@ const ruleOutput = {
   payload: validMetrics,
   pub_props: { "Message-Expiry-Interval": 30, "User-Property-Pairs": [{ key: "a", value: "b" }] },
 };
+const hook = {
+  ...leastHook,
+  from_client_id: "c",
+  node: "n",
+  qos: 1,
+  retain: false,
+  payload: base64(bytesOf(validMetrics)),
+  ts: 1767607200000,
+};
+const hook5 = {
+  topic: "plant/a",
+  client_id: "c",
+  mountpoint: "",
+  qos: 1,
+  payload: hook.payload,
+  properties: { p_message_expiry_interval: 30, p_user_property: [{ key: "YQ==", val: "Yg==" }] },
+};
+const event = {
+  ...leastEvent,
+  subject: "plant/a",
+  time: "2026-01-05T10:00:00Z",
+  expirytime: "2027-01-05T10:00:00Z",
+  mqttqos: 1,
+  data: JSON.parse(validMetrics) as unknown,
+};
+const telemetry = {
+  ...leastEvent,
+  type: "Microsoft.Devices.DeviceTelemetry",
+  data: { body: "e30=", properties: { a: "b" }, systemProperties: { "iothub-enqueuedtime": event.time } },
+};
+const selected = {
+  topic: "plant/a",
+  clientId: "c",
+  messageId: "m",
+  publishedAt: 1767607200000,
+  payloadBase64: base64(bytesOf(validMetrics)),
+  userProperties: [{ a: "b" }],
+};
 const bodies: Record<AdapterName, readonly string[]> = {
   raw: [validMetrics, '{"logs":[{"level":"info","value":"x","timestamp":1754851200000000001}]}'],
   mqtt: [JSON.stringify(whole), JSON.stringify([whole, { topic: "b", payloadBase64: "e30=" }])],
   emqx: [JSON.stringify(ruleOutput), JSON.stringify({ ...ruleOutput, event: "client.connected" })],
+  emqx4: [JSON.stringify(hook), JSON.stringify({ ...hook, action: "client_connected" })],
+  vernemq: [JSON.stringify(hook5), JSON.stringify({ client_id: "c", mountpoint: "" })],
+  rmqtt: [
+    JSON.stringify({ ...leastHook, from_clientid: "c", packet_id: 1, payload: hook.payload, ts: hook.ts }),
+    JSON.stringify({ ...leastHook, payload: hook.payload, pts: hook.ts, action: "message_delivered" }),
+  ],
+  cloudevents: [JSON.stringify(event), JSON.stringify([event, telemetry])],
+  "aws-iot": [JSON.stringify(selected), JSON.stringify([selected, { topic: "b", payload: 1.5 }])],
+  json: [JSON.stringify(whole), JSON.stringify([selected, { ...whole, publishedAt: 1767607200000 }])],
 };
 const request = fc.constantFrom(...adapters).chain((adapter) =>
   fc.record({
@@ -230,6 +336,7 @@ const request = fc.constantFrom(...adapters).chain((adapter) =>
       fc.constantFrom(
         ...["Content-Type", "Mqtt-Topic", "Mqtt-Qos", "Mqtt-Published-At", "Mqtt-User-Property"],
         ...["Mqtt-Message-Expiry-Interval", "Mqtt-Message-Id", "Mqtt-Client-Id", "Content-Length"],
+        ...["ce-specversion", "ce-id", "ce-subject", "vernemq-hook"],
       ),
       fc.oneof(
         fc.constantFrom(
@@ -240,6 +347,7 @@ const request = fc.constantFrom(...adapters).chain((adapter) =>
           "1",
           "-0",
           "1e999",
+          "on_publish",
           "a=b, c=%",
           "undefined",
           "#",

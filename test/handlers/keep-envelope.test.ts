@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
-import { authenticateAll } from "../../handlers/authentication.ts";
+import { openToAll } from "../../handlers/authentication.ts";
 import { createWebhook } from "../../handlers/webhook.ts";
 import { aioFormat } from "../../pipeline/payload/aio.ts";
 import { createReceiver } from "../../pipeline/receive.ts";
@@ -27,9 +27,10 @@ function openKeeping(more: Partial<Adapter> = {}) {
   const webhook = createWebhook({
     source,
     adapter: { ...createMqttAdapter({}), brokenEnvelope: "keep", ...more },
-    authenticate: authenticateAll,
+    authenticator: openToAll,
     receiver,
     bodyBytesMax: 2000,
+    acknowledgeTimeoutMs: 1000,
     counters: telemetry.requests,
     clock,
     logger,

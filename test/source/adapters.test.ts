@@ -21,6 +21,31 @@ const field = fc.constantFrom(
   "publishedAt",
   "id",
   "metadata",
+  "messageExpiryInterval",
+  "specversion",
+  "source",
+  "type",
+  "subject",
+  "time",
+  "expirytime",
+  "data",
+  "data_base64",
+  "datacontenttype",
+  "eventType",
+  "eventTime",
+  "systemProperties",
+  "action",
+  "from_client_id",
+  "from_clientid",
+  "ts",
+  "pts",
+  "client_id",
+  "mountpoint",
+  "p_user_property",
+  "p_message_expiry_interval",
+  "key",
+  "val",
+  "body",
   "__proto__",
 );
 const { tree } = fc.letrec((tie) => ({
@@ -38,6 +63,9 @@ const { tree } = fc.letrec((tie) => ({
       "e30=",
       "undefined",
       "message.publish",
+      "Microsoft.Devices.DeviceTelemetry",
+      "application/json",
+      "2026-01-05T10:00:00Z",
       "\ud800",
     ),
     fc.array(tie("tree"), { maxLength: 3 }),
@@ -46,11 +74,17 @@ const { tree } = fc.letrec((tie) => ({
 }));
 const likely = fc.tuple(tree, tree).map(([rest, payload]) => {
   const others = typeof rest === "object" && !Array.isArray(rest) ? rest : {};
-  return { topic: "t", ...others, payload };
+  return { action: "message_publish", topic: "t", ...others, payload };
 });
+const event = fc
+  .tuple(tree, tree, fc.constantFrom("t", "Microsoft.Devices.DeviceTelemetry"))
+  .map(([rest, data, type]) => {
+    const others = typeof rest === "object" && !Array.isArray(rest) ? rest : {};
+    return { specversion: "1.0", id: "1", source: "s", type, data, ...others };
+  });
 const body = fc.oneof(
   fc
-    .oneof(tree, likely, fc.array(likely, { maxLength: 3 }))
+    .oneof(tree, likely, event, fc.array(fc.oneof(likely, event), { maxLength: 3 }))
     .map((value) => new TextEncoder().encode(JSON.stringify(value))),
   fc.uint8Array({ maxLength: 100 }),
 );
@@ -61,9 +95,23 @@ const headerName = fc.constantFrom(
   "Mqtt-User-Property",
   "Mqtt-Message-Expiry-Interval",
   "Content-Type",
+  "ce-id",
+  "ce-subject",
+  "aeg-event-type",
+  "vernemq-hook",
 );
 const headerValue = fc.oneof(
-  fc.constantFrom("t", "a%2Fb", "%", "1", "a=b, c=d", "application/json", "undefined"),
+  fc.constantFrom(
+    "t",
+    "a%2Fb",
+    "%",
+    "1",
+    "a=b, c=d",
+    "application/json",
+    "undefined",
+    "SubscriptionDeletion",
+    "on_publish",
+  ),
   fc.stringMatching(/^[\x20-\x7e\x80-\xff]*$/),
 );
 const headers = fc.array(fc.tuple(headerName, headerValue), { maxLength: 4 });
@@ -80,6 +128,10 @@ describe("every adapter", () => {
               if (element.kind === "message") {
                 expect(isTopicName(element.message.topic)).toBe(true);
                 expect(element.message.payload).toBeInstanceOf(Uint8Array);
+                expect(element.message.userProperties.flat().every((text) => text.isWellFormed())).toBe(true);
+                for (const instantUs of [element.message.publishedAtUs ?? 0, element.expiresAtUs ?? 0]) {
+                  expect(Number.isSafeInteger(instantUs)).toBe(true);
+                }
               }
             }
           } catch (error) {

@@ -225,12 +225,27 @@ describe("the mqtt adapter", () => {
       "EMQX's rule engine posts, which the adapter emqx reads",
       { event: "message.publish", publish_received_at: 1, node: "n", topic: "t", payload: "" },
     ],
-    ["RMQTT posts", { action: "message_publish", from_clientid: "c", topic: "t", payload: "" }],
-    ["EMQX 4 posts", { action: "message_publish", from_client_id: "c", node: "n", topic: "t", payload: "" }],
-    ["NanoMQ posts", { action: "message_publish", from_client_id: "c", topic: "t", payload: "" }],
-    ["VerneMQ posts", { mountpoint: "", client_id: "c", topic: "t", payload: "e30=", qos: 1 }],
-    ["ChirpStack posts", { deviceInfo: {}, deduplicationId: "d" }],
-    ["a sender of CloudEvents posts", { specversion: "1.0", id: "1", source: "s", type: "t", data: {} }],
+    [
+      "RMQTT posts, which the adapter rmqtt reads",
+      { action: "message_publish", from_clientid: "c", topic: "t", payload: "" },
+    ],
+    [
+      "EMQX 4 posts, which the adapter emqx4 reads",
+      { action: "message_publish", from_client_id: "c", node: "n", topic: "t", payload: "" },
+    ],
+    [
+      "NanoMQ posts, which the adapter emqx4 reads",
+      { action: "message_publish", from_client_id: "c", topic: "t", payload: "" },
+    ],
+    [
+      "VerneMQ posts, which the adapter vernemq reads",
+      { mountpoint: "", client_id: "c", topic: "t", payload: "e30=", qos: 1 },
+    ],
+    ["ChirpStack posts, which the adapter json reads", { deviceInfo: {}, deduplicationId: "d" }],
+    [
+      "a sender of CloudEvents posts, which the adapter cloudevents reads",
+      { specversion: "1.0", id: "1", source: "s", type: "t", data: {} },
+    ],
   ])("hints that a body looks like what %s", (sender, body) => {
     expect(issues(JSON.stringify(body))).toEqual([{ path: "", message: `it looks like what ${sender}` }]);
     expect(adapter.read(webhookRequest(JSON.stringify([body]))).elements[0]).toMatchObject({

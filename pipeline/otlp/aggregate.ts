@@ -1,5 +1,5 @@
 import type { SeriesRecord } from "./series-state.ts";
-import type { TraceContext } from "./trace-context.ts";
+import type { TraceContext } from "./trace-ids.ts";
 import type { WireWriter } from "./wire.ts";
 
 /** Takes one change back. Called in the reverse order of the changes. */

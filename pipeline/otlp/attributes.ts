@@ -13,6 +13,11 @@ const doubleTag = tag(4, 1);
 
 type Value = Attribute["value"];
 
+/** An item's own attributes, and behind them those of others that it has none of the same key as. */
+export function withAdded(own: readonly Attribute[], added: readonly Attribute[]): readonly Attribute[] {
+  return [...own, ...added.filter(({ key }) => !own.some((attribute) => attribute.key === key))];
+}
+
 /** Bytes of the attributes as repeated KeyValue fields with a tag of one byte. */
 export function attributesSize(attributes: readonly Attribute[]): number {
   let size = 0;

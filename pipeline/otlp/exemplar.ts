@@ -1,5 +1,5 @@
 import type { Reading } from "./aggregate.ts";
-import type { TraceContext } from "./trace-context.ts";
+import type { TraceContext } from "./trace-ids.ts";
 import { fixed64FieldSize, lengthDelimitedSize, tag, type WireWriter } from "./wire.ts";
 
 /** Field numbers of Exemplar. Source: OTLP, metrics.proto. */

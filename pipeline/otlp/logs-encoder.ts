@@ -1,11 +1,12 @@
 import type { Attribute, Items, LogItem } from "../payload/format.ts";
 import type { StoredMessage } from "../store/batch-store.ts";
-import { attributesSize, writeAttributes } from "./attributes.ts";
+import { attributesSize, withAdded, writeAttributes } from "./attributes.ts";
 import type { Encoder, Encoding } from "./encoder.ts";
 import { RequestFrame } from "./frame.ts";
 import type { EncoderSettings } from "./settings.ts";
 import { severityNumbers } from "./severity.ts";
-import { parseTraceContext, type TraceContext } from "./trace-context.ts";
+import { parseTraceContext } from "./trace-context.ts";
+import type { TraceContext } from "./trace-ids.ts";
 import { fixed64FieldSize, lengthDelimitedSize, tag, utf8Size, WireWriter } from "./wire.ts";
 
 /** An encoder of log records. They have no state: every record is sent as it came. */
@@ -37,12 +38,13 @@ class LogsEncoding implements Encoding {
     return this.#messages;
   }
 
-  add(message: StoredMessage, { logs }: Items): boolean {
+  add(message: StoredMessage, { logs, added, traceparent }: Items): boolean {
     const { length } = this.#records;
-    const trace = parseTraceContext(message.userProperties);
+    const trace = parseTraceContext(message.userProperties, traceparent);
     const observedUnixNano = BigInt(message.arrivedAtUs) * 1000n;
     for (const log of logs) {
-      const attributes = withMessageAttributes(log.attributes, message.topic);
+      const ofOrigin = added === undefined ? log.attributes : withAdded(log.attributes, added);
+      const attributes = withMessageAttributes(ofOrigin, message.topic);
       writeLogRecord(this.#records, { log, attributes, trace, observedUnixNano });
       if (this.#frame.requestSize(this.#records.length) > this.#requestBytesMax) {
         this.#records.truncate(length);
@@ -68,11 +70,10 @@ class LogsEncoding implements Encoding {
 
 /** The attributes of a log record: its own first, then what the message says, unless its own have the same key. */
 function withMessageAttributes(own: readonly Attribute[], topic: string): readonly Attribute[] {
-  const added = [
+  return withAdded(own, [
     { key: "messaging.system", value: "mqtt" },
     { key: "messaging.destination.name", value: topic },
-  ];
-  return [...own, ...added.filter(({ key }) => !own.some((attribute) => attribute.key === key))];
+  ]);
 }
 
 interface LogRecord {

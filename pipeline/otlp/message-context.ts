@@ -1,19 +1,29 @@
-import type { MetricItem } from "../payload/format.ts";
+import type { Items, MetricItem } from "../payload/format.ts";
 import type { StoredMessage } from "../store/batch-store.ts";
-import { sampledTraceContext, type TraceContext } from "./trace-context.ts";
+import { sampledTraceContext } from "./trace-context.ts";
+import type { TraceContext } from "./trace-ids.ts";
 
 /** A message time this far ahead of the arrival is a clock that is wrong, and would hold back every later point. */
 const aheadUsMax = 600_000_000;
 
-/** What a message tells about its items. */
+/** What a message tells about its items, or about one of them. */
 export interface MessageContext {
   arrivedAtUs: number;
   /** The sampled trace that it belongs to. */
   trace: TraceContext | undefined;
+  /** The item's attributes stand for others too, so that its series is of several senders. */
+  isShared: boolean;
 }
 
-export function contextOf({ arrivedAtUs, userProperties }: StoredMessage): MessageContext {
-  return { arrivedAtUs: Math.max(1, arrivedAtUs), trace: sampledTraceContext(userProperties) };
+export function contextOf(
+  { arrivedAtUs, userProperties }: StoredMessage,
+  { traceparent }: Items,
+): MessageContext {
+  return {
+    arrivedAtUs: Math.max(1, arrivedAtUs),
+    trace: sampledTraceContext(userProperties, traceparent),
+    isShared: false,
+  };
 }
 
 /** When an item was read, as its payload says; else the arrival. */

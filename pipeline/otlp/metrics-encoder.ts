@@ -1,6 +1,8 @@
 import type { Items, MetricItem } from "../payload/format.ts";
 import type { StateChange, StoredMessage } from "../store/batch-store.ts";
 import type { Undo } from "./aggregate.ts";
+import { AttributeValues, type BatchValues, type OnValuesMax } from "./attribute-values.ts";
+import { withAdded } from "./attributes.ts";
 import { createPoints } from "./create-points.ts";
 import type { Encoder, Encoding, Restatement, RestatementOptions } from "./encoder.ts";
 import { RequestFrame } from "./frame.ts";
@@ -11,16 +13,24 @@ import type { SeriesDirectory } from "./series-points.ts";
 import { endedFingerprint, type SeriesRecord, SeriesState } from "./series-state.ts";
 import type { EncoderSettings } from "./settings.ts";
 
-/** An encoder of metrics. Gauges have no state; sums and histograms run on from batch to batch. */
-export function createMetricsEncoder(settings: EncoderSettings): Encoder {
+/**
+ * An encoder of metrics. Gauges have no state; sums and histograms run on from batch to batch. `onValuesMax` is
+ * called once for each attribute that a source adds with more values than are told apart.
+ */
+export function createMetricsEncoder(settings: EncoderSettings, onValuesMax?: OnValuesMax): Encoder {
   const frame = new RequestFrame(settings.resourceAttributes);
   const state = new SeriesState();
+  const values = new AttributeValues(state, onValuesMax);
+  const parts = { frame, state, values };
   return {
-    load: (chunks) => state.load(chunks),
-    begin: () => new MetricsEncoding(settings, frame, state),
+    load(chunks) {
+      state.load(chunks);
+      values.load();
+    },
+    begin: () => new MetricsEncoding(settings, parts),
     restart(message, items) {
       const unlimited = { ...settings, requestBytesMax: Number.POSITIVE_INFINITY };
-      const encoding = new MetricsEncoding(unlimited, frame, state);
+      const encoding = new MetricsEncoding(unlimited, parts);
       const names = new Set<string>();
       let touched: ReadonlySet<string> | undefined;
       function refuse(refused: StoredMessage, refusedItems: Items) {
@@ -39,19 +49,28 @@ export function createMetricsEncoder(settings: EncoderSettings): Encoder {
       };
     },
     restate(options) {
-      const encoding = new MetricsEncoding(settings, frame, state);
+      const encoding = new MetricsEncoding(settings, parts);
       return encoding.restate(options);
     },
     get series() {
-      return state.size;
+      return state.size - values.size;
     },
   };
+}
+
+/** What the batches of an encoder have in common. */
+interface EncoderParts {
+  frame: RequestFrame;
+  state: SeriesState;
+  values: AttributeValues;
 }
 
 class MetricsEncoding implements Encoding, SeriesDirectory {
   readonly #settings: EncoderSettings;
   readonly #frame: RequestFrame;
   readonly #state: SeriesState;
+  readonly #values: AttributeValues;
+  readonly #batchValues: BatchValues;
   readonly #metrics: Metric[] = [];
   readonly #metricsByName = new Map<string, Metric[]>();
   readonly #openedKeys = new Set<string>();
@@ -60,22 +79,38 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
   #newestArrivalUs = 0;
   #changes = new Map<string, SeriesRecord>();
 
-  constructor(settings: EncoderSettings, frame: RequestFrame, state: SeriesState) {
+  constructor(settings: EncoderSettings, { frame, state, values }: EncoderParts) {
     this.#settings = settings;
     this.#frame = frame;
     this.#state = state;
+    this.#values = values;
+    this.#batchValues = values.begin();
   }
 
   get messages(): number {
     return this.#messages;
   }
 
-  add(message: StoredMessage, { metrics, counterValues }: Items): boolean {
+  add(message: StoredMessage, items: Items): boolean {
+    const { metrics, counterValues, added } = items;
     const contentSize = this.#contentSize;
     const kinds = counterValues === "total" ? totalKinds : metricKinds;
-    const context = contextOf(message);
+    const context = contextOf(message, items);
     const undo: Undo[] = [];
-    for (const item of metrics) this.#add(kinds[item.type], item, context, undo);
+    const told =
+      added && metrics.length > 0 ? this.#batchValues.tellApart(message.source, added, undo) : undefined;
+    for (const item of metrics) {
+      const kind = kinds[item.type];
+      if (told === undefined) {
+        this.#add(kind, item, context, undo);
+        continue;
+      }
+      const attributes = withAdded(item.attributes, told.attributes);
+      const isShared = told.shared.some((attribute) => attributes.includes(attribute));
+      this.#add(kind, { ...item, attributes }, { ...context, isShared }, undo);
+      // A long value on every item may be a thousand times what a message or a request may hold.
+      if (this.#isTooLarge) break;
+    }
     if (metrics.length > 0 && this.#isTooLarge) {
       this.#takeBack(undo, contentSize);
       return false;
@@ -114,22 +149,30 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
 
   commit(): StateChange | undefined {
     const change = this.#state.update(this.#changes);
+    this.#batchValues.commit(this.#changes);
     // The next batch is encoded while someone may still hold this one.
     this.#changes.clear();
     return change;
   }
 
-  /** Keys of the series that it adds to. */
+  /** Keys of the series that it adds to, and of the values that it is the first to have. */
   changedKeys(): ReadonlySet<string> {
     return new Set(this.#write().changes.keys());
   }
 
-  /** End the sequences of these series, without the values that it adds. Their last points count as sent. */
+  /**
+   * End the sequences of these series, without the readings that it adds. Their last points count as sent, and the
+   * attributes' values as met, so that what comes behind goes to the same series as before.
+   */
   abandon(keys: ReadonlySet<string>): StateChange | undefined {
-    const ended = [...this.#write().changes]
-      .filter(([key]) => keys.has(key))
-      .map(([key, record]): [string, SeriesRecord] => [key, { ...record, fingerprint: endedFingerprint }]);
-    return this.#state.update(new Map(ended));
+    const ended = new Map(
+      [...this.#write().changes]
+        .filter(([key]) => keys.has(key))
+        .map(([key, record]): [string, SeriesRecord] => [key, { ...record, fingerprint: endedFingerprint }]),
+    );
+    const change = this.#state.update(ended);
+    this.#batchValues.commit(ended);
+    return change;
   }
 
   get(key: string): SeriesRecord | undefined {
@@ -137,7 +180,10 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
   }
 
   admits(key: string): boolean {
-    return this.#state.size + this.#openedKeys.size < this.#settings.seriesMax || this.#state.has(key);
+    return (
+      this.#state.size - this.#values.size + this.#openedKeys.size < this.#settings.seriesMax ||
+      this.#state.has(key)
+    );
   }
 
   open(key: string, undo: Undo[]): void {
@@ -150,6 +196,7 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     const changedUnixNano = this.#messages === 0 ? undefined : BigInt(this.#newestArrivalUs) * 1000n;
     const writer = this.#frame.open(this.#contentSize);
     for (const metric of this.#metrics) metric.finish(writer, changes, changedUnixNano);
+    this.#batchValues.finish(changes);
     return { request: writer.written, changes };
   }
 

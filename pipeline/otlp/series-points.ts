@@ -61,9 +61,10 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
     const { attributes, type, value } = item;
     const series = this.#find(attributes, undo);
     const { points } = series;
+    const isShared = context.isShared || series.attributes === overflowAttributes;
     const reading = {
       // Totals of different series cannot be added up: that one only tells that others are missing.
-      value: this.#options.isTotal && series.attributes === overflowAttributes ? 0 : value,
+      value: this.#options.isTotal && isShared ? 0 : value,
       isDouble: isFloat(type),
       timeUnixNano: plausibleTimeOf(item, context),
       trace: context.trace,

@@ -55,6 +55,10 @@ export class SeriesState {
     return this.#offsets.size;
   }
 
+  keys(): Iterable<string> {
+    return this.#offsets.keys();
+  }
+
   has(key: string): boolean {
     return this.#offsets.has(key);
   }

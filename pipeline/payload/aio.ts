@@ -75,13 +75,19 @@ function isStructuredCloudEvent({ contentType }: MqttMessage): boolean {
 
 /** Source: CloudEvents 1.0, JSON event format, 3.1. */
 function readCloudEvent(value: unknown, reading: Reading): Items {
-  const { data, data_base64 } = readObject("CloudEvent", value);
-  if (data_base64 === undefined) return within("data", () => readItems(data, reading));
-  return within("data_base64", () => {
-    const bytes = typeof data_base64 === "string" ? decodeBase64(data_base64) : undefined;
-    if (bytes === undefined) return refuse("CloudEvent", { met: met(data_base64), wanted: "base64" });
-    return readItems(parseBytes(bytes, reading), reading);
-  });
+  const { data, data_base64, traceparent } = readObject("CloudEvent", value);
+  const items =
+    data_base64 === undefined
+      ? within("data", () => readItems(data, reading))
+      : within("data_base64", () => readItems(readBase64(data_base64, reading), reading));
+  return typeof traceparent === "string" ? { ...items, traceparent } : items;
+}
+
+function readBase64(value: unknown, reading: Reading): unknown {
+  const bytes = typeof value === "string" ? decodeBase64(value) : undefined;
+  return bytes === undefined
+    ? refuse("CloudEvent", { met: met(value), wanted: "base64" })
+    : parseBytes(bytes, reading);
 }
 
 function readItems(value: unknown, reading: Reading): Items {

@@ -23,6 +23,14 @@ export interface Attribute {
   value: string | number | bigint | boolean;
 }
 
+/** An attribute that a message's origin adds to each of its items which has none of that key. */
+export interface AddedAttribute {
+  key: string;
+  value: string;
+  /** So many values of it are told apart on metrics; undefined: it has but one. */
+  valuesMax?: number | undefined;
+}
+
 export interface MetricItem {
   name: string;
   type: MetricType;
@@ -51,6 +59,10 @@ export interface Items {
   logs: readonly LogItem[];
   /** What the values of counters are. Default increments, which add up; totals are readings of a meter. */
   counterValues?: "increment" | "total" | undefined;
+  /** Of the CloudEvent that the payload is. Source: CloudEvents, "Distributed Tracing" extension. */
+  traceparent?: string | undefined;
+  /** Keys are unique. Undefined: nothing is added. */
+  added?: readonly AddedAttribute[] | undefined;
 }
 
 /** What was read otherwise than its sender may have meant it. */

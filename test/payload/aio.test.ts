@@ -382,6 +382,17 @@ describe("aioFormat.parse() of structured CloudEvents", () => {
     }
   });
 
+  it("keeps a traceparent that is text", () => {
+    expect(parse(`{"traceparent":"00-1","data":${data}}`, false, contentType)).toMatchObject({
+      items: { traceparent: "00-1", logs: [{ body: "v" }] },
+    });
+    for (const other of ["5", "null", "{}"]) {
+      const parsed = parse(`{"traceparent":${other},"data":${data}}`, false, contentType);
+      expect(parsed).toEqual(parse(data));
+    }
+    expect(parse(`{"traceparent":"00-1","logs":[]}`)).not.toHaveProperty("items.traceparent");
+  });
+
   it("unwraps data_base64", () => {
     expect(parse(JSON.stringify({ data_base64: btoa(data) }), false, contentType)).toEqual(parse(data));
   });

@@ -1,3 +1,4 @@
+import type { BridgeReport } from "../pipeline/bridge-report.ts";
 import type { GatewayConfig } from "../pipeline/config/config.ts";
 import { type CredentialReport, daysUntil } from "../pipeline/credential-report.ts";
 import { laneKey } from "../pipeline/message.ts";
@@ -10,8 +11,9 @@ export interface StatusOptions {
   startedAtUs: number;
   nowUs: number;
   ledger: Ledger;
-  config: Pick<GatewayConfig, "sources">;
+  config: Pick<GatewayConfig, "acknowledge" | "sources">;
   counters: RequestCounters;
+  bridges: readonly BridgeReport[];
   credentials: readonly CredentialReport[];
   /** By `laneKey`. */
   health: ReadonlyMap<string, LaneHealth>;
@@ -54,7 +56,7 @@ export function describeStatus({ ledger, ...options }: StatusOptions) {
   return {
     version: options.version,
     startedAt: isoTime(options.startedAtUs),
-    acknowledge: "stored",
+    acknowledge: options.config.acknowledge,
     received: total("received"),
     accepted: total("accepted"),
     duplicates: total("duplicates"),
@@ -64,8 +66,8 @@ export function describeStatus({ ledger, ...options }: StatusOptions) {
     deadLetteredOnArrival: total("deadLettered"),
     ignored: options.counters.ignored,
     refused: options.counters.totals(),
-    sources: describeSources(options.config, ledger),
-    bridges: {},
+    sources: describeSources(options, ledger),
+    bridges: describeBridges(options.bridges, ledger),
     store: ledger.store,
     deadLetters: ledger.deadLetters,
     destinations: describeDestinations(ledger, options),
@@ -79,14 +81,24 @@ export function isoTime(instantUs: number): string {
 }
 
 /** Every configured source, also one that has sent nothing, and those that only the ledger still knows. */
-function describeSources(config: StatusOptions["config"], ledger: Ledger) {
+function describeSources({ config, bridges }: Pick<StatusOptions, "config" | "bridges">, ledger: Ledger) {
   const names = new Set([...config.sources.map(({ name }) => name), ...Object.keys(ledger.sources)]);
+  for (const { name } of bridges) names.delete(name);
   return Object.fromEntries(
     [...names].map((name) => {
       const counts = ledger.sources[name];
       const lastUs = counts?.lastReceivedAtUs;
       const lastReceivedAt = lastUs === undefined ? null : isoTime(lastUs);
       return [name, { received: counts?.received ?? 0, lastReceivedAt }];
+    }),
+  );
+}
+
+function describeBridges(bridges: readonly BridgeReport[], ledger: Ledger) {
+  return Object.fromEntries(
+    bridges.map(({ name, connected, ...counts }) => {
+      const received = ledger.sources[name]?.received ?? 0;
+      return [name, { connected, received, ...counts }];
     }),
   );
 }

@@ -53,6 +53,11 @@ export class StoreFullError extends Error {
   override readonly name = "StoreFullError";
 }
 
+/** The messages are stored, but a lane that owes one has not settled it in time (503); a repeat joins them. */
+export class NotSettledError extends Error {
+  override readonly name = "NotSettledError";
+}
+
 /** The store was written by a newer version, and was left as it is (exit 2). */
 export class StoreVersionError extends Error {
   override readonly name = "StoreVersionError";

@@ -4,7 +4,7 @@
  * enter the store in one transaction.
  */
 import type { Clock } from "./clock.ts";
-import type { SourceConfig } from "./config/config.ts";
+import type { Origin } from "./config/config.ts";
 import { createDeadLetterLog } from "./deliver-log.ts";
 import { EnvelopeError } from "./errors.ts";
 import { identityOf } from "./identity.ts";
@@ -13,6 +13,7 @@ import type { Logger } from "./logger.ts";
 import { type LaneName, laneKey, type MqttMessage, type Signal } from "./message.ts";
 import type { OddityCounters } from "./oddities.ts";
 import type { Items, Oddities, PayloadFormat, Refusal } from "./payload/format.ts";
+import type { Settled, WaitOptions } from "./settled.ts";
 import type { Element, Envelope, Stored } from "./source/adapter.ts";
 import { matchesTopicFilter } from "./source/topic.ts";
 import type { Arrival, BatchStore, DeadLetter, Verdict } from "./store/batch-store.ts";
@@ -29,9 +30,11 @@ export interface ReceiverOptions {
   format: PayloadFormat;
   /** Every lane with its bit in `Verdict.lanes`, and what it wants; without a filter, everything. */
   lanes: readonly { name: LaneName; mask: number; filter?: LaneFilter | undefined }[];
-  /** For replays: the sources as they are configured now. */
-  sources: readonly SourceConfig[];
+  /** For replays: the sources and bridges as they are configured now. */
+  sources: readonly Origin[];
   payloadBytesMax: number;
+  /** Given where an acknowledgement says that messages are settled; the store then reports what is owed. */
+  settled?: Pick<Settled, "wait"> | undefined;
   oddities?: Pick<OddityCounters, "count"> | undefined;
   /** Called with the number of accepted messages once they are on disk. */
   onAppended?: ((accepted: number) => void) | undefined;
@@ -41,12 +44,14 @@ export type Replay = { kind: "replayed" } | { kind: "gone" } | { kind: "refused"
 
 export interface Receiver {
   /**
-   * Judge and store the messages of one request. Resolves once they are on disk.
+   * Judge and store the messages of one request. Resolves once they may be acknowledged: they are on disk, or, where
+   * the gateway acknowledges what is delivered, every lane that owes one of them, or what it repeats, has settled it.
    *
    * Errors: EnvelopeError when the only message is outside the source's Topic Filters, PayloadTooLargeError when
-   *         its payload is too large, StoreFullError; nothing was stored then.
+   *         its payload is too large, StoreFullError; nothing was stored then. NotSettledError after `timeoutMs`, or
+   *         when the gateway stops; all of it is stored then. Without `timeoutMs` it waits as long as it takes.
    */
-  receive(source: SourceConfig, envelope: Envelope): Promise<Stored>;
+  receive(source: Origin, envelope: Envelope, options?: WaitOptions): Promise<Stored>;
   /** Let a dead letter through the front door again, or queue it again for the lane that refused it. */
   replay(letter: DeadLetter): Promise<Replay>;
 }
@@ -57,7 +62,7 @@ type Died = Extract<Verdict, { kind: "deadLettered" }>;
 const nothing: Stored = { accepted: 0, duplicates: 0, expired: 0, filtered: 0, deadLettered: 0 };
 
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { store, clock, logger, format, lanes, payloadBytesMax, oddities, onAppended } = options;
+  const { store, clock, logger, format, lanes, payloadBytesMax, settled, oddities, onAppended } = options;
   const logDeadLetter = createDeadLetterLog(undefined, { clock, logger });
   const sourcesByName = new Map(options.sources.map((source) => [source.name, source]));
   const masks: Record<Signal, number> = { metrics: 0, logs: 0 };
@@ -70,7 +75,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   }
 
   /** The rules of the front door; undefined: the message passes. */
-  function findFault(source: SourceConfig, message: MqttMessage): Died | undefined {
+  function findFault(source: Origin, message: MqttMessage): Died | undefined {
     if (!isTopicAllowed(source, message.topic)) {
       const detail = `Cannot take topic ${quote(message.topic)}: wanted one that matches ${source.topicFilters.join(", ")}`;
       return { kind: "deadLettered", reason: "topicNotAllowed", path: "topic", detail };
@@ -107,21 +112,21 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     }
   }
 
-  function judge(source: SourceConfig, message: MqttMessage, arrivedAtUs: number): Verdict {
-    const expiresAtUs = expiryOf(message, arrivedAtUs);
+  function judge(source: Origin, message: MqttMessage, arrivedAtUs: number, deadlineUs?: number): Verdict {
+    const expiresAtUs = deadlineUs ?? expiryOf(message, arrivedAtUs);
     if (expiresAtUs !== undefined && arrivedAtUs >= expiresAtUs) return { kind: "expired" };
     const verdict = checkPayload(message, source.lenient);
     return verdict.kind === "accepted" ? { ...verdict, expiresAtUs } : verdict;
   }
 
-  function arrive(source: SourceConfig, element: Element, isArray: boolean, arrivedAtUs: number) {
+  function arrive(source: Origin, element: Element, isArray: boolean, arrivedAtUs: number) {
     if (element.kind === "ignored") return undefined;
     if (element.kind === "broken") return buried(source, element, arrivedAtUs);
     if (element.mayBeDamaged) oddities?.count(source.name, "damagedPayloads", 1);
     const message: MqttMessage = { ...element.message, source: source.name };
     const fault = findFault(source, message);
     if (fault && !isArray) throw refusalOf(fault);
-    const verdict = fault ?? judge(source, message, arrivedAtUs);
+    const verdict = fault ?? judge(source, message, arrivedAtUs, element.expiresAtUs);
     return { message, arrivedAtUs, identity: identityOf(message), verdict };
   }
 
@@ -135,7 +140,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   }
 
   return {
-    async receive(source, envelope) {
+    async receive(source, envelope, waitOptions) {
       const arrivedAtUs = clock.nowUs();
       const arrivals: Arrival[] = [];
       for (const element of envelope.elements) {
@@ -146,7 +151,10 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const stored = await store.append(arrivals);
       if (stored.accepted > 0) onAppended?.(stored.accepted);
       if (stored.deadLettered > 0) logDeadLetters(source.name, arrivals);
-      return stored;
+      if (settled === undefined) return stored;
+      const { owed = [], ...counts } = stored;
+      await settled.wait(owed, waitOptions);
+      return counts;
     },
 
     async replay({ id, message, reason, path, detail, lane }) {
@@ -174,7 +182,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   };
 }
 
-function isTopicAllowed({ topicFilters }: SourceConfig, topic: string): boolean {
+function isTopicAllowed({ topicFilters }: Origin, topic: string): boolean {
   return topicFilters.length === 0 || topicFilters.some((filter) => matchesTopicFilter(filter, topic));
 }
 
@@ -188,11 +196,7 @@ function expiryOf(message: MqttMessage, arrivedAtUs: number): number | undefined
   return Math.min(publishedAtUs + messageExpiryIntervalSeconds * 1_000_000, Number.MAX_SAFE_INTEGER);
 }
 
-function buried(
-  source: SourceConfig,
-  element: Extract<Element, { kind: "broken" }>,
-  arrivedAtUs: number,
-): Arrival {
+function buried(source: Origin, element: Extract<Element, { kind: "broken" }>, arrivedAtUs: number): Arrival {
   const { path, reason: detail, body: payload } = element;
   return {
     message: { source: source.name, topic: "", payload, userProperties: [] },

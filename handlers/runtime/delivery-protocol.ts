@@ -3,7 +3,7 @@
  *
  * ```
  * gateway ── ToDelivery (wake; calls) ──▶ delivery ── its own port ──▶ writer thread of the store
- * gateway ◀── FromDelivery (replies; log lines; observations) ── delivery
+ * gateway ◀── FromDelivery (replies; log lines; observations; what is settled) ── delivery
  * ```
  */
 import type { MessagePort } from "node:worker_threads";
@@ -19,6 +19,25 @@ export interface DeliveryStart {
   config: GatewayConfig;
   environment: Record<string, string | undefined>;
   port: MessagePort;
+}
+
+export type Call<Method extends keyof DeliveryCalls> = (
+  ...options: Parameters<DeliveryCalls[Method]>
+) => Promise<ReturnType<DeliveryCalls[Method]>>;
+
+/** Delivery as the gateway uses it, wherever it runs. */
+export interface DeliveryDriver {
+  /** Messages were appended. */
+  wake(appended: number): void;
+  flush: Call<"flush">;
+  health: Call<"health">;
+  credentials: Call<"credentials">;
+  /** Drives every lane; resolves once `stop` has ended the loops. */
+  run: Call<"run">;
+  /** Flush what is due for at most `graceMs`, then end. */
+  stop: Call<"stop">;
+  /** Drives every lane while somebody waits for its messages, where `run` does not. */
+  whileAwaited?(waitingFor: Promise<void>): Promise<void>;
 }
 
 /** None of them rejects: what fails is a lane's condition, and what cannot happen ends the thread. */
@@ -45,4 +64,5 @@ export type ToDelivery = DeliveryCall | { kind: "wake"; appended: number };
 export type FromDelivery =
   | { kind: "reply"; id: number; value: unknown }
   | { kind: "log"; level: keyof Logger; fields: Record<string, unknown>; message: string }
-  | { kind: "export"; observation: ExportObservation };
+  | { kind: "export"; observation: ExportObservation }
+  | { kind: "settled"; lane: LaneName; lastId: number };

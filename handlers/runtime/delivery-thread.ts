@@ -1,10 +1,13 @@
 import { Worker } from "node:worker_threads";
 import { toError } from "../../pipeline/errors.ts";
 import type { Logger } from "../../pipeline/logger.ts";
+import type { SettledObserver } from "../../pipeline/settled.ts";
 import type { ExportObservation } from "../../pipeline/telemetry.ts";
 import type {
+  Call,
   DeliveryCall,
   DeliveryCalls,
+  DeliveryDriver,
   DeliveryStart,
   FromDelivery,
   ToDelivery,
@@ -12,22 +15,6 @@ import type {
 
 /** A batch's objects live until it is encoded; what V8 would take by itself is mostly garbage that it keeps. */
 const youngGenerationMbMax = 16;
-
-type Call<Method extends keyof DeliveryCalls> = (
-  ...options: Parameters<DeliveryCalls[Method]>
-) => Promise<ReturnType<DeliveryCalls[Method]>>;
-
-export interface DeliveryThread {
-  /** Messages were appended. */
-  wake(appended: number): void;
-  flush: Call<"flush">;
-  health: Call<"health">;
-  credentials: Call<"credentials">;
-  /** Drives every lane; resolves once `stop` has ended the loops. */
-  run: Call<"run">;
-  /** Flush what is due for at most `graceMs`, then end the thread. */
-  stop: Call<"stop">;
-}
 
 /**
  * Deliver in a thread of its own, so that encoding never holds up a request.
@@ -39,10 +26,12 @@ export function startDeliveryThread(
   options: DeliveryStart & {
     logger: Logger;
     onExport(observation: ExportObservation): void;
+    /** Where the gateway acknowledges what is delivered. */
+    onSettled?: SettledObserver | undefined;
     onFailure(error: Error): void;
   },
-): DeliveryThread {
-  const { config, environment, port, logger, onExport, onFailure } = options;
+): DeliveryDriver {
+  const { config, environment, port, logger, onExport, onSettled, onFailure } = options;
   const worker = new Worker(new URL(import.meta.url.replace("delivery-thread.", "delivery-worker.")), {
     workerData: { config, environment, port } satisfies DeliveryStart,
     transferList: [port],
@@ -65,6 +54,7 @@ export function startDeliveryThread(
   worker.on("message", (message: FromDelivery) => {
     if (message.kind === "log") return logger[message.level](message.fields, message.message);
     if (message.kind === "export") return onExport(message.observation);
+    if (message.kind === "settled") return onSettled?.(message.lane, message.lastId);
     waiting.get(message.id)?.resolve(message.value);
     waiting.delete(message.id);
   });

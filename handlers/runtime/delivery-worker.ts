@@ -18,6 +18,10 @@ async function main(parent: MessagePort, { config, environment, port }: Delivery
     clock: systemClock,
     logger: crossingLogger(parent),
     onExport: (observation) => post(parent, { kind: "export", observation }),
+    onSettled:
+      config.acknowledge === "delivered"
+        ? (lane, lastId) => post(parent, { kind: "settled", lane, lastId })
+        : undefined,
   });
 
   async function answer(call: DeliveryCall): Promise<unknown> {

@@ -7,11 +7,13 @@ import { createDelivery, createLaneDelivery, type Delivery } from "../../pipelin
 import type { Exporter } from "../../pipeline/export/exporter.ts";
 import type { Logger } from "../../pipeline/logger.ts";
 import type { LaneName, Signal } from "../../pipeline/message.ts";
+import type { OnValuesMax } from "../../pipeline/otlp/attribute-values.ts";
 import { createLogsEncoder, createMetricsEncoder, type EncoderSettings } from "../../pipeline/otlp/encode.ts";
-import { aioFormat } from "../../pipeline/payload/aio.ts";
-import type { Parsed } from "../../pipeline/payload/format.ts";
+import { createParse } from "../../pipeline/parse-message.ts";
 import type { Secret } from "../../pipeline/secret.ts";
-import type { Lane, StoredMessage } from "../../pipeline/store/batch-store.ts";
+import type { SettledObserver } from "../../pipeline/settled.ts";
+import { observeSettled } from "../../pipeline/settled-lane.ts";
+import type { Lane } from "../../pipeline/store/batch-store.ts";
 import type { ExportObservation } from "../../pipeline/telemetry.ts";
 import { openDestination } from "./destination.ts";
 
@@ -22,17 +24,24 @@ export interface DeliveryOptions {
   clock: Clock;
   logger: Logger;
   onExport(observation: ExportObservation): void;
+  /** Where somebody waits for it. */
+  onSettled?: SettledObserver | undefined;
 }
 
-/**
- * Build the lanes' deliveries. `run` also looks at the credentials of their destinations, `close` ends the exporters'
- * connections.
- */
-export function assembleDelivery(
-  options: DeliveryOptions,
-): Delivery & { credentials(): CredentialReport[]; close(): Promise<void> } {
-  const { config, store, secrets, clock, logger, onExport } = options;
-  const parse = createParse(config);
+export interface AssembledDelivery extends Delivery {
+  /** Also looks at the credentials of the destinations. */
+  run(signal?: AbortSignal): Promise<void>;
+  /** The lanes alone, for a while. */
+  drive(signal: AbortSignal): Promise<void>;
+  credentials(): CredentialReport[];
+  /** End the exporters' connections. */
+  close(): Promise<void>;
+}
+
+/** Build the deliveries of the lanes. */
+export function assembleDelivery(options: DeliveryOptions): AssembledDelivery {
+  const { config, store, secrets, clock, logger, onExport, onSettled } = options;
+  const parse = createParse([...config.sources, ...config.bridges]);
   const exporters: Exporter[] = [];
   const reports: (() => CredentialReport)[] = [];
   const watches: ((signal: AbortSignal) => Promise<void>)[] = [];
@@ -40,21 +49,29 @@ export function assembleDelivery(
     const { exporter, credentials } = openDestination(destination, { secrets, clock });
     exporters.push(exporter);
     const settings = encoderSettings(destination, store.instanceId);
-    const ofDestination = destination.signals.map((signal: Signal) =>
-      createLaneDelivery({
-        lane: store.lane({ destination: destination.name, signal }),
-        encoder: signal === "metrics" ? createMetricsEncoder(settings) : createLogsEncoder(settings),
+    const tellValuesMax: OnValuesMax = (limit) =>
+      logger.warn(
+        { destination: destination.name, ...limit },
+        "Metrics have more values of an attribute than attributeValuesMax: the others are sent as (other)",
+      );
+    const ofDestination = destination.signals.map((signal: Signal) => {
+      const lane = store.lane({ destination: destination.name, signal });
+      return createLaneDelivery({
+        lane: onSettled ? observeSettled(lane, onSettled) : lane,
+        encoder:
+          signal === "metrics" ? createMetricsEncoder(settings, tellValuesMax) : createLogsEncoder(settings),
         exporter,
         parse,
-        batching: destination.batching,
+        // Where somebody waits for every message, each is due at once.
+        batching: onSettled ? { ...destination.batching, latencyMs: 0 } : destination.batching,
         deliverWithinMs: destination.deliverWithinMs,
         restatement: destination.temporality === "cumulative" ? destination : undefined,
         clock,
         logger,
         onExport: (outcome, durationMs) =>
           onExport({ destination: destination.name, signal, outcome, durationMs }),
-      }),
-    );
+      });
+    });
     reports.push(() => reportCredentials(destination.name, credentials));
     watches.push((signal) =>
       watchCredentials({
@@ -78,23 +95,11 @@ export function assembleDelivery(
       ended.abort();
       await watching;
     },
+    drive: delivery.run,
     credentials: () => reports.map((report) => report()),
     close: async () => {
       await Promise.all(exporters.map((exporter) => exporter.close()));
     },
-  };
-}
-
-/** A stored message as its source means it. */
-function createParse({ sources }: GatewayConfig): (message: StoredMessage) => Parsed {
-  const lenient = new Set(sources.filter((source) => source.lenient).map(({ name }) => name));
-  const totals = new Set(
-    sources.filter(({ counterValues }) => counterValues === "total").map(({ name }) => name),
-  );
-  return (message) => {
-    const parsed = aioFormat.parse(message, { lenient: lenient.has(message.source) });
-    if (parsed.kind === "refused" || !totals.has(message.source)) return parsed;
-    return { ...parsed, items: { ...parsed.items, counterValues: "total" } };
   };
 }
 

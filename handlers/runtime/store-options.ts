@@ -8,6 +8,7 @@ export function storeOptions(config: GatewayConfig): StoreOptions {
     bytesMax: config.store.bytesMax,
     deadLetterBytesMax: config.deadLetters.bytesMax,
     dedupe: config.dedupe,
+    reportsOwed: config.acknowledge === "delivered",
     lanes: config.destinations.flatMap(({ name, signals, startAt, sources, topicFilters }) =>
       signals.map(
         (signal): LaneOptions => ({ destination: name, signal, startAt, filter: { sources, topicFilters } }),

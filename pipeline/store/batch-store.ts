@@ -39,12 +39,23 @@ export interface Arrival {
   verdict: Verdict;
 }
 
+/** What a request waits for: each lane of the mask has settled all that it owes up to this id. */
+export interface Owed {
+  lanes: number;
+  id: number;
+}
+
 export interface AppendResult {
   accepted: number;
   duplicates: number;
   expired: number;
   filtered: number;
   deadLettered: number;
+  /**
+   * Where the store was opened with `reportsOwed`: what lanes owe of the request, also of what it repeats. Of a repeat
+   * of what came before the store was opened, the id is the newest of then.
+   */
+  owed?: readonly Owed[];
 }
 
 export interface StoredMessage extends MqttMessage {
@@ -251,5 +262,7 @@ export interface StoreOptions {
   dedupe: { windowSeconds: number; entriesMax: number };
   /** At most 48. Lanes that the store knows and that are not named here keep what they owe, and owe nothing newer. */
   lanes: readonly LaneOptions[];
+  /** For those who acknowledge what was delivered. Costs 8 bytes for each entry of `dedupe`. */
+  reportsOwed?: boolean | undefined;
   onCommit?: CommitObserver | undefined;
 }

@@ -17,6 +17,15 @@ export const identityBytes = 16;
 const wordsPerEntry = identityBytes / 4;
 const capacityMin = 1024;
 const empty = -1;
+/** The same name, with other content only. */
+const conflicting = -2;
+
+export interface DedupeOptions {
+  windowSeconds: number;
+  entriesMax: number;
+  /** For `idOf`. */
+  holdsIds?: boolean | undefined;
+}
 
 export type DedupeFinding = "new" | "duplicate" | "idConflict";
 
@@ -26,16 +35,19 @@ export class DedupeTable {
   #capacity = capacityMin;
   #words = new Uint32Array(capacityMin * wordsPerEntry);
   #arrivedUs = new Float64Array(capacityMin);
+  /** The messages' ids in the store, where somebody wants them. */
+  #ids: Float64Array | undefined;
   /** Twice as many slots as entries; each holds an entry's place in the ring or `empty`. */
   #slots = new Int32Array(capacityMin * 2).fill(empty);
   #first: number;
   #next: number;
 
-  constructor(options: { windowSeconds: number; entriesMax: number; firstSequence?: number }) {
+  constructor(options: DedupeOptions & { firstSequence?: number }) {
     this.#windowUs = options.windowSeconds * 1e6;
     this.#entriesMax = options.entriesMax;
     this.#first = options.firstSequence ?? 0;
     this.#next = this.#first;
+    if (options.holdsIds) this.#ids = new Float64Array(capacityMin);
   }
 
   get enabled(): boolean {
@@ -56,36 +68,48 @@ export class DedupeTable {
     return this.#next;
   }
 
-  /** Look an identity up, and remember it unless it is a duplicate. */
-  add(identity: Uint8Array, arrivedAtUs: number): DedupeFinding {
+  /** Look an identity up, and remember it, with the message's id, unless it is a duplicate. */
+  add(identity: Uint8Array, arrivedAtUs: number, id = 0): DedupeFinding {
+    const found = this.#find(identity, arrivedAtUs);
+    if (found >= 0) return "duplicate";
+    this.restore(identity, 0, arrivedAtUs, id);
+    return found === conflicting ? "idConflict" : "new";
+  }
+
+  /** Id of the message that this one repeats; 0 when there is none, or it is not held. */
+  idOf(identity: Uint8Array, arrivedAtUs: number): number {
+    return this.#ids?.[this.#find(identity, arrivedAtUs)] ?? 0;
+  }
+
+  /** Place of the entry that this identity repeats; `empty` or `conflicting` when it repeats none. */
+  #find(identity: Uint8Array, arrivedAtUs: number): number {
     const a = wordOf(identity, 0);
     const b = wordOf(identity, 4);
-    let finding: DedupeFinding = "new";
+    let found = empty;
     for (let slot = this.#slotOf(a); ; slot = this.#after(slot)) {
       const place = this.#slots[slot] ?? empty;
-      if (place === empty) break;
+      if (place === empty) return found;
       const word = place * wordsPerEntry;
       if (this.#words[word] !== a || this.#words[word + 1] !== b) continue;
       if ((this.#arrivedUs[place] ?? 0) <= arrivedAtUs - this.#windowUs) continue;
       if (this.#words[word + 2] === wordOf(identity, 8) && this.#words[word + 3] === wordOf(identity, 12)) {
-        return "duplicate";
+        return place;
       }
-      finding = "idConflict";
+      found = conflicting;
     }
-    this.restore(identity, 0, arrivedAtUs);
-    return finding;
   }
 
   /**
    * Remember the identity at `from`, which was new once. Another window, or an instant that is not exactly its own, could make it
    * a duplicate now; without it the entries after it would have other numbers than on disk.
    */
-  restore(packed: Uint8Array, from: number, arrivedAtUs: number): void {
+  restore(packed: Uint8Array, from: number, arrivedAtUs: number, id = 0): void {
     if (this.size === this.#capacity) this.#grow();
     const place = this.#next & (this.#capacity - 1);
     const word = place * wordsPerEntry;
     for (let at = 0; at < wordsPerEntry; at++) this.#words[word + at] = wordOf(packed, from + at * 4);
     this.#arrivedUs[place] = arrivedAtUs;
+    if (this.#ids) this.#ids[place] = id;
     this.#slots[this.#freeSlot(this.#words[word] ?? 0)] = place;
     this.#next++;
   }
@@ -151,20 +175,23 @@ export class DedupeTable {
   }
 
   #grow(): void {
-    const { words, arrivedUs, capacity } = {
+    const { words, arrivedUs, ids, capacity } = {
       words: this.#words,
       arrivedUs: this.#arrivedUs,
+      ids: this.#ids,
       capacity: this.#capacity,
     };
     this.#capacity = capacity * 2;
     this.#words = new Uint32Array(this.#capacity * wordsPerEntry);
     this.#arrivedUs = new Float64Array(this.#capacity);
+    if (ids) this.#ids = new Float64Array(this.#capacity);
     this.#slots = new Int32Array(this.#capacity * 2).fill(empty);
     for (let sequence = this.#first; sequence < this.#next; sequence++) {
       const from = sequence & (capacity - 1);
       const to = sequence & (this.#capacity - 1);
       this.#words.set(words.subarray(from * wordsPerEntry, (from + 1) * wordsPerEntry), to * wordsPerEntry);
       this.#arrivedUs[to] = arrivedUs[from] ?? 0;
+      if (this.#ids) this.#ids[to] = ids?.[from] ?? 0;
       this.#slots[this.#freeSlot(this.#words[to * wordsPerEntry] ?? 0)] = to;
     }
   }

@@ -14,6 +14,7 @@ import type {
 import { type DedupeFinding, DedupeTable } from "./dedupe.ts";
 import { createDeadLetters } from "./memory-dead-letters.ts";
 import { MemoryLane, type Row } from "./memory-lane.ts";
+import { createOwedIds } from "./owed-ids.ts";
 
 /** What a message costs beside its payload and texts: objects, queue entries, properties. */
 const rowBytes = 256;
@@ -29,7 +30,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
   let bytes = 0;
   const sources: Record<string, SourceLedger> = {};
   const died = new Map<string, Ledger["deadLettered"][number]>();
-  const dedupe = new DedupeTable(options.dedupe);
+  const dedupe = new DedupeTable({ ...options.dedupe, holdsIds: options.reportsOwed });
   const graves = createDeadLetters({ bytesMax: options.deadLetterBytesMax, bytesOf: messageBytes });
 
   const lanes = options.lanes.map(
@@ -108,14 +109,25 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
   }
 
   /** Expiry comes first, then repeats, then the other verdicts. */
-  function findRepeat({ identity, verdict, arrivedAtUs }: Arrival): DedupeFinding {
+  function findRepeat({ identity, verdict, arrivedAtUs }: Arrival, id: number): DedupeFinding {
     if (!identity || !dedupe.enabled || verdict.kind === "expired") return "new";
-    return dedupe.add(identity, arrivedAtUs);
+    return dedupe.add(identity, arrivedAtUs, id);
+  }
+
+  /** The next id is the message's own when it is accepted. */
+  function findRepeats(arrivals: readonly Arrival[]) {
+    let nextId = lastId + 1;
+    return arrivals.map((arrival) => {
+      const isAccepted = arrival.verdict.kind === "accepted";
+      const repeat = findRepeat(arrival, isAccepted ? nextId : 0);
+      if (isAccepted && repeat !== "duplicate") nextId += 1;
+      return { arrival, repeat };
+    });
   }
 
   async function append(arrivals: readonly Arrival[]): Promise<AppendResult> {
     const firstSequence = dedupe.nextSequence;
-    const judged = arrivals.map((arrival) => ({ arrival, repeat: findRepeat(arrival) }));
+    const judged = findRepeats(arrivals);
     let addedBytes = 0;
     for (const { arrival, repeat } of judged) {
       const { verdict, message } = arrival;
@@ -131,8 +143,9 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
     }
 
     const result: AppendResult = { accepted: 0, duplicates: 0, expired: 0, filtered: 0, deadLettered: 0 };
+    const owedIds = options.reportsOwed ? createOwedIds() : undefined;
     for (const { arrival, repeat } of judged) {
-      const { message, arrivedAtUs, verdict } = arrival;
+      const { message, arrivedAtUs, verdict, identity } = arrival;
       const counts = sourceLedger(message.source);
       counts.received += 1;
       counts.lastReceivedAtUs = arrivedAtUs;
@@ -140,11 +153,13 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
       const kind = repeat === "duplicate" ? "duplicates" : verdict.kind;
       counts[kind] += 1;
       result[kind] += 1;
-      if (repeat === "duplicate") continue;
+      const isRepeat = repeat === "duplicate";
       if (verdict.kind === "accepted") {
         const { lanes: mask, expiresAtUs } = verdict;
-        store(message, { lanes: mask, expiresAtUs, arrivedAtUs });
+        if (!isRepeat) store(message, { lanes: mask, expiresAtUs, arrivedAtUs });
+        owedIds?.add(mask, isRepeat && identity ? dedupe.idOf(identity, arrivedAtUs) : lastId);
       }
+      if (isRepeat) continue;
       if (verdict.kind === "deadLettered") {
         const { reason, path, detail } = verdict;
         graves.add({
@@ -163,7 +178,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
     const newest = arrivals.at(-1);
     if (newest) dedupe.evict(newest.arrivedAtUs);
     options.onCommit?.({ durationMs: 0, messages: arrivals.length });
-    return result;
+    return owedIds ? { ...result, owed: owedIds.list() } : result;
   }
 
   return {

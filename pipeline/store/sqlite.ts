@@ -101,10 +101,9 @@ function assemble(
   const sources = new Sources(db);
   const lanes = new LaneCounters(db, registered);
   const deadLetters = new DeadLetters({ db, counters, messages, lanes, sources, space });
-  const dedupe = new DedupeRows(db, {
-    windowSeconds: options.dedupe.windowSeconds,
-    entriesMax: shares.dedupeEntries,
-  });
+  const { windowSeconds } = options.dedupe;
+  const dedupeOptions = { windowSeconds, entriesMax: shares.dedupeEntries, holdsIds: options.reportsOwed };
+  const dedupe = new DedupeRows(db, dedupeOptions, counters.get("lastMessageId"));
   const sweeper = new Sweeper(db, (work) => space.sweeping(work));
   /** False too when it fails, as on a disk without any space left: the next settlement or append tries again. */
   function sweep(): boolean {
@@ -124,6 +123,7 @@ function assemble(
     deadLetters,
     dedupe,
     sweep,
+    reportsOwed: options.reportsOwed ?? false,
     onCommit: options.onCommit,
   });
 

@@ -17,6 +17,9 @@ function setUp({ opening = Promise.resolve() } = {}) {
       started.resolve();
       return delivering.promise;
     },
+    flush: async () => {
+      throw new Error("Not asked for here");
+    },
     failed: failed.promise,
     drain: () => void steps.push("drain"),
     stop: () => void steps.push("stop"),

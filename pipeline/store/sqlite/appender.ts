@@ -1,5 +1,6 @@
 import { StoreFullError, toError } from "../../errors.ts";
 import type { AppendResult, CommitObserver } from "../batch-store.ts";
+import { createOwedIds } from "../owed-ids.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { DedupeRows } from "./dedupe-rows.ts";
@@ -27,6 +28,7 @@ interface Rooms {
   dedupe: DedupeRows;
   /** Delete some rows that no lane owes; false when there are none. */
   sweep: () => boolean;
+  reportsOwed: boolean;
   onCommit: CommitObserver | undefined;
 }
 
@@ -159,7 +161,7 @@ export class Appender {
 
   /** Within a transaction. */
   #store(group: readonly Request[]): AppendResult[] {
-    const { counters, sources, lanes, messages, deadLetters, dedupe } = this.#rooms;
+    const { counters, sources, lanes, messages, deadLetters, dedupe, reportsOwed } = this.#rooms;
     const table = dedupe.table.enabled ? dedupe.table : undefined;
     const firstId = counters.get("lastMessageId");
     let lastId = firstId;
@@ -167,17 +169,21 @@ export class Appender {
     const owed = new Map<number, number>();
     const results = group.map(({ rows }) => {
       const result = noResult();
+      const owedIds = reportsOwed ? createOwedIds() : undefined;
       for (const row of rows) {
         const { verdict } = row;
         const change = changeOf(changes, row.source);
         change.received++;
         change.lastReceivedAtUs = row.arrivedAtUs;
         if (verdict.kind !== "expired" && row.identity !== undefined && table !== undefined) {
-          const finding = table.add(row.identity, row.arrivedAtUs);
+          const id = verdict.kind === "accepted" ? lastId + 1 : 0;
+          const finding = table.add(row.identity, row.arrivedAtUs, id);
           if (finding === "idConflict") change.idConflicts++;
           if (finding === "duplicate") {
             change.duplicates++;
             result.duplicates++;
+            if (owedIds && verdict.kind === "accepted")
+              owedIds.add(lanes.known(verdict.lanes), table.idOf(row.identity, row.arrivedAtUs));
             continue;
           }
         }
@@ -188,6 +194,7 @@ export class Appender {
           const mask = lanes.known(verdict.lanes);
           if (mask === 0) continue;
           messages.insert(lastId, row, { ...verdict, lanes: mask });
+          owedIds?.add(mask, lastId);
           owed.set(mask, (owed.get(mask) ?? 0) + 1);
         } else if (verdict.kind === "deadLettered") {
           const { reason, path, detail } = verdict;
@@ -202,7 +209,7 @@ export class Appender {
           });
         }
       }
-      return result;
+      return owedIds ? { ...result, owed: owedIds.list() } : result;
     });
     counters.add("lastMessageId", lastId - firstId);
     for (const [mask, count] of owed) lanes.owe(mask, count);

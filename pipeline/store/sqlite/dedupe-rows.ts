@@ -1,4 +1,4 @@
-import { DedupeTable, identityBytes } from "../dedupe.ts";
+import { type DedupeOptions, DedupeTable, identityBytes } from "../dedupe.ts";
 import type { Database, Statement } from "./driver.ts";
 
 /** Up to so many, small commits share a row: opening takes seven times as long with a row for each entry. */
@@ -20,12 +20,13 @@ export class DedupeRows {
   #row: OpenRow | undefined;
   #rowAfterCommit: OpenRow | undefined;
 
-  constructor(db: Database, options: { windowSeconds: number; entriesMax: number }) {
+  /** `lastMessageId`: of the newest message in the store, for entries whose own ids are not on disk. */
+  constructor(db: Database, options: DedupeOptions, lastMessageId: number) {
     this.#insert = db.prepare("INSERT OR REPLACE INTO dedupe VALUES (?, ?, ?)");
     this.#prune = db.prepare(
       `DELETE FROM dedupe WHERE first < ?1 AND first + length(packed) / ${identityBytes} <= ?1`,
     );
-    this.table = load(db, options);
+    this.table = load(db, options, lastMessageId);
     this.#saved = this.table.nextSequence;
   }
 
@@ -59,7 +60,7 @@ export class DedupeRows {
 }
 
 /** Where numbers are missing, as in what was salvaged, all before them is forgotten. */
-function load(db: Database, options: { windowSeconds: number; entriesMax: number }): DedupeTable {
+function load(db: Database, options: DedupeOptions, lastMessageId: number): DedupeTable {
   const rows = db.prepare<[number, number, Uint8Array]>(
     "SELECT first, arrived_us, packed FROM dedupe WHERE first > ? ORDER BY first LIMIT 1000",
   );
@@ -70,7 +71,7 @@ function load(db: Database, options: { windowSeconds: number; entriesMax: number
     for (const [first, arrivedAtUs, packed] of slice) {
       if (first !== table.nextSequence) table = new DedupeTable({ ...options, firstSequence: first });
       for (let at = 0; at < packed.length; at += identityBytes) {
-        table.restore(packed, at, arrivedAtUs);
+        table.restore(packed, at, arrivedAtUs, lastMessageId);
       }
       after = first;
     }

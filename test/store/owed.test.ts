@@ -1,0 +1,120 @@
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { StoreFullError } from "../../pipeline/errors.ts";
+import type { BatchStore, StoreOptions } from "../../pipeline/store/batch-store.ts";
+import { openMemoryStore } from "../../pipeline/store/memory.ts";
+import { openSqliteStore } from "../../pipeline/store/sqlite.ts";
+import { openThreadedStore } from "../../pipeline/store/thread.ts";
+import {
+  type ArrivalOptions,
+  arrival,
+  expired,
+  invalid,
+  logsLane,
+  metricsLane,
+  owedBy,
+  roomy,
+  startUs,
+} from "./arrivals.ts";
+import { diskHarness } from "./sqlite-folder.ts";
+
+const onDisk = diskHarness(openSqliteStore);
+const inThread = diskHarness(openThreadedStore);
+afterAll(onDisk.removeAll);
+afterAll(inThread.removeAll);
+
+const harnesses = {
+  memory: {
+    open: async (options: Partial<StoreOptions>): Promise<BatchStore> =>
+      openMemoryStore({ ...roomy, ...options }),
+  },
+  sqlite: onDisk.harness,
+  "sqlite in its thread": inThread.harness,
+};
+
+async function setUp(name: keyof typeof harnesses, options: Partial<StoreOptions> = {}) {
+  const store = await harnesses[name].open({ reportsOwed: true, ...options });
+  onTestFinished(() => store.close());
+  const metrics = owedBy(store, [metricsLane]);
+  const logs = owedBy(store, [logsLane]);
+  const both = owedBy(store, [metricsLane, logsLane]);
+  const named = (body: string, verdict = metrics, more: ArrivalOptions = {}) =>
+    arrival(body, verdict, { messageId: body, ...more });
+  const owedOf = async (...arrivals: Parameters<BatchStore["append"]>[0]) => {
+    const { owed } = await store.append(arrivals);
+    return owed?.map(({ lanes, id }) => [lanes, id]);
+  };
+  return { store, metrics, logs, both, named, owedOf };
+}
+
+describe.each(Object.keys(harnesses) as (keyof typeof harnesses)[])("append() of the %s store", (name) => {
+  it("says nothing of what is owed when nobody asks for it", async () => {
+    const { store, metrics } = await setUp(name, { reportsOwed: false });
+    expect(await store.append([arrival("a", metrics)])).not.toHaveProperty("owed");
+  });
+
+  it("reports the newest message of a request for each set of lanes", async () => {
+    const { metrics, logs, both, owedOf } = await setUp(name);
+    expect(await owedOf(arrival("a", metrics), arrival("b", metrics), arrival("c", logs))).toEqual([
+      [1, 2],
+      [2, 3],
+    ]);
+    expect(await owedOf(arrival("d", both))).toEqual([[3, 4]]);
+  });
+
+  it("reports nothing of messages that no lane owes", async () => {
+    const { owedOf } = await setUp(name);
+    const nobodys = { kind: "accepted", lanes: 0 } as const;
+    expect(await owedOf(arrival("a", nobodys), arrival("b", invalid), arrival("c", expired))).toEqual([]);
+  });
+
+  it("reports the message that another one repeats, however much came between", async () => {
+    const { named, metrics, owedOf } = await setUp(name);
+    expect(await owedOf(named("first"))).toEqual([[1, 1]]);
+    // More than the table of identities holds at first.
+    const between = Array.from({ length: 1500 }, (_, index) => named(`m${index}`));
+    expect(await owedOf(...between)).toEqual([[1, 1501]]);
+    expect(await owedOf(named("first"))).toEqual([[1, 1]]);
+    expect(await owedOf(named("m1"), arrival("new", metrics))).toEqual([[1, 1502]]);
+    expect(await owedOf(named("m1"))).toEqual([[1, 3]]);
+  });
+
+  it("reports a message that is repeated within its request, and one with the same id and other content", async () => {
+    const { named, owedOf } = await setUp(name);
+    expect(await owedOf(arrival("anonymous", named("x").verdict), named("a"), named("a"))).toEqual([[1, 2]]);
+    expect(await owedOf(named("other", named("a").verdict, { messageId: "a" }))).toEqual([[1, 3]]);
+    expect(await owedOf(named("a"))).toEqual([[1, 2]]);
+  });
+
+  it("does not take a message that died, or that was refused, for one that is owed", async () => {
+    const { store, named, owedOf } = await setUp(name, {
+      bytesMax: name === "memory" ? 10_000 : 2_000_000,
+    });
+    expect(await owedOf(named("dead", invalid), named("a"))).toEqual([[1, 1]]);
+    const large = arrival("x".repeat(3_000_000), named("b").verdict);
+    await expect(store.append([named("b"), large])).rejects.toThrow(StoreFullError);
+    expect(await owedOf(named("b"))).toEqual([[1, 2]]);
+  });
+
+  it("has an identity that left the window stand for the newer message", async () => {
+    const { named, owedOf } = await setUp(name, { dedupe: { windowSeconds: 10, entriesMax: 100 } });
+    expect(await owedOf(named("a"))).toEqual([[1, 1]]);
+    const later = { arrivedAtUs: startUs + 11_000_000 };
+    expect(await owedOf(named("a", undefined, later))).toEqual([[1, 2]]);
+    expect(await owedOf(named("a", undefined, later))).toEqual([[1, 2]]);
+  });
+});
+
+describe.each(["sqlite", "sqlite in its thread"] as const)("a %s store that is opened again", (name) => {
+  it("reports the newest message of then for what came before", async () => {
+    const { reopen, open } = harnesses[name];
+    const before = await open({ reportsOwed: true });
+    const verdict = owedBy(before, [metricsLane]);
+    const named = (body: string) => arrival(body, verdict, { messageId: body });
+    await before.append([named("a"), named("b"), named("c")]);
+    const store = await reopen?.(before, { reportsOwed: true });
+    onTestFinished(() => store?.close());
+    expect((await store?.append([named("d")]))?.owed).toEqual([{ lanes: 1, id: 4 }]);
+    expect((await store?.append([named("a")]))?.owed).toEqual([{ lanes: 1, id: 3 }]);
+    expect((await store?.append([named("d")]))?.owed).toEqual([{ lanes: 1, id: 4 }]);
+  });
+});

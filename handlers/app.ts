@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
+import type { BridgeReport } from "../pipeline/bridge-report.ts";
 import type { Clock } from "../pipeline/clock.ts";
 import type { GatewayConfig, SecretReference } from "../pipeline/config/config.ts";
 import type { CredentialReport } from "../pipeline/credential-report.ts";
@@ -12,7 +13,9 @@ import type { Secret } from "../pipeline/secret.ts";
 import { adapters } from "../pipeline/source/adapters.ts";
 import type { BatchStore } from "../pipeline/store/batch-store.ts";
 import type { Telemetry } from "../pipeline/telemetry.ts";
-import { type Authenticate, authenticateAll, createBearerAuthentication } from "./authentication.ts";
+import { type Authenticator, openToAll } from "./authentication.ts";
+import { createBearerAuthenticator } from "./authentication-bearer.ts";
+import { createSourceAuthenticator } from "./authentication-methods.ts";
 import { createDeadLetterRoutes } from "./dead-letters.ts";
 import { createOperationRoutes } from "./operations.ts";
 import { type Middleware, problem } from "./problem.ts";
@@ -60,6 +63,8 @@ export interface AppOptions {
     health(): Promise<readonly { lane: LaneName; health: LaneHealth }[]>;
     credentials(): Promise<readonly CredentialReport[]>;
   };
+  /** How each bridge does. */
+  bridges(): readonly BridgeReport[];
   telemetry: Telemetry;
   clock: Clock;
   logger: Logger;
@@ -74,34 +79,40 @@ export function createApp(options: AppOptions): Hono {
   const retryAfterSeconds = createDrainMeter(store, clock);
 
   const webhooks = new Map<string, Handler>();
+  const webhooksWithSecret = new Map<string, Handler>();
   const gate = createGate(config.limits.concurrentRequestsMax);
+  // Whoever is known by the body alone may send it slowly: that takes no more than half of the places.
+  const gateForUnknown = createGate(Math.ceil(config.limits.concurrentRequestsMax / 2), gate);
   for (const source of config.sources) {
-    const { authentication } = source;
+    const authenticator = createSourceAuthenticator(source, { secrets, clock });
     const webhook = createWebhook({
       source,
-      adapter: adapters[source.adapter]({ payloadEncoding: source.payloadEncoding }),
-      authenticate:
-        authentication?.method === "Bearer"
-          ? createBearerAuthentication(secrets(authentication.token))
-          : authenticateAll,
+      adapter: adapters[source.adapter](source),
+      authenticator,
       receiver,
       bodyBytesMax: config.limits.bodyBytesMax,
+      acknowledgeTimeoutMs: config.acknowledgeTimeoutMs,
       counters: telemetry.requests,
       clock,
       logger,
-      gate,
+      gate: authenticator.checkBody ? gateForUnknown : gate,
       isStopping: () => state.stopping,
       retryAfterSeconds,
     });
     webhooks.set(source.name, webhook);
+    if (source.authentication?.method === "UrlSecret") webhooksWithSecret.set(source.name, webhook);
   }
   app.all("/webhooks/:source", (c) => {
     const webhook = webhooks.get(c.req.param("source"));
     return webhook ? webhook(c) : problem(404, "No source has this name");
   });
+  app.all("/webhooks/:source/:secret", (c) => {
+    const webhook = webhooksWithSecret.get(c.req.param("source"));
+    return webhook ? webhook(c) : problem(404, "No source of this name takes a secret in its path");
+  });
 
   const token = config.administration?.token;
-  const administration = requireToken(token ? createBearerAuthentication(secrets(token)) : authenticateAll);
+  const administration = requireToken(token ? createBearerAuthenticator(secrets(token)) : openToAll);
   for (const path of ["/timer/*", "/metrics", "/status", "/dead-letters/*"]) app.use(path, administration);
   app.route("/timer", createTimerRoutes(delivery.flush));
   app.route("/dead-letters", createDeadLetterRoutes({ deadLetters: store.deadLetters, receiver }));
@@ -117,9 +128,9 @@ export function createApp(options: AppOptions): Hono {
   return app;
 }
 
-function requireToken(authenticate: Authenticate): Middleware {
+function requireToken(authenticator: Authenticator): Middleware {
   return async (c, next) => {
-    const authentication = authenticate(c.req.header("authorization"));
+    const authentication = authenticator.check(c);
     if (authentication === "granted") return next();
     if (authentication === "unready") {
       const headers = { "Retry-After": "5" };
@@ -128,22 +139,28 @@ function requireToken(authenticate: Authenticate): Middleware {
       });
     }
     return problem(401, "Cannot answer: wanted the administration token", {
-      headers: { "WWW-Authenticate": "Bearer" },
+      headers: { "WWW-Authenticate": authentication.challenge },
     });
   };
 }
 
-/** At most `placesMax` requests inside at any moment. */
-function createGate(placesMax: number) {
+interface Gate {
+  enter(): boolean;
+  leave(): void;
+}
+
+/** At most `placesMax` requests inside at any moment, each of which takes one of the places behind it too. */
+function createGate(placesMax: number, behind?: Gate): Gate {
   let taken = 0;
   return {
     enter() {
-      if (taken >= placesMax) return false;
+      if (taken >= placesMax || behind?.enter() === false) return false;
       taken += 1;
       return true;
     },
     leave() {
       taken -= 1;
+      behind?.leave();
     },
   };
 }

@@ -1,26 +1,38 @@
 /**
- * POST /webhooks/:source. Order: source, method, credential, limits, body, envelope, store. Whatever happens, the
- * answer is one that the sender repeats if and only if the message was not stored and may be later.
+ * POST /webhooks/:source. Order: source, method, credential, limits, body, signature, handshake, envelope, store.
+ * Whatever happens, the answer is one that the sender repeats if and only if the message was not stored and may be
+ * later. OPTIONS and GET are handshakes, or nothing.
  */
 import type { Context } from "hono";
 import type { Clock } from "../pipeline/clock.ts";
 import type { SourceConfig } from "../pipeline/config/config.ts";
-import { ContentTypeError, EnvelopeError, StoreFullError, toError } from "../pipeline/errors.ts";
+import {
+  ContentTypeError,
+  EnvelopeError,
+  NotSettledError,
+  StoreFullError,
+  toError,
+} from "../pipeline/errors.ts";
 import type { Logger } from "../pipeline/logger.ts";
 import { PayloadTooLargeError, type Receiver } from "../pipeline/receive.ts";
 import type { RefusalReason, RequestCounters } from "../pipeline/refusals.ts";
 import type { Adapter, Envelope, Stored } from "../pipeline/source/adapter.ts";
-import type { Authenticate } from "./authentication.ts";
+import { withTraceHeaders } from "../pipeline/source/trace-headers.ts";
+import type { Authentication, Authenticator } from "./authentication.ts";
 import { BodyCutError, BodyTooLargeError, readBody } from "./body.ts";
+import { createHandshakes } from "./handshake.ts";
+import { createLogLimit } from "./log-limit.ts";
 import { methodNotAllowed, type ProblemOptions, type ProblemStatus, problem } from "./problem.ts";
 import { createRefusalLog } from "./refusal-log.ts";
 
 export interface WebhookOptions {
   source: SourceConfig;
   adapter: Adapter;
-  authenticate: Authenticate;
+  authenticator: Authenticator;
   receiver: Receiver;
   bodyBytesMax: number;
+  /** Longest wait for messages to be settled, where the gateway acknowledges what is delivered. */
+  acknowledgeTimeoutMs: number;
   counters: RequestCounters;
   clock: Clock;
   logger: Logger;
@@ -34,16 +46,21 @@ export type Handler = (c: Context) => Response | Promise<Response>;
 
 const jsonHeaders = { "Content-Type": "application/json" };
 const noQuery = new URLSearchParams();
-const onlyPost = methodNotAllowed("POST");
+const noBody = new Uint8Array();
 /** An unexpected failure is logged at most this often for each source. */
 const failureLogMsMin = 1_000;
 
 export function createWebhook(options: WebhookOptions): Handler {
-  const { source, adapter, authenticate, receiver, bodyBytesMax, counters, clock, logger, gate } = options;
+  const { source, adapter, authenticator, receiver, bodyBytesMax, counters, clock, logger, gate } = options;
   const retryStatus = source.retryStatus;
   const keepsAll = adapter.brokenEnvelope === "keep";
+  const { patienceMs = Number.POSITIVE_INFINITY } = adapter;
+  const waitOptions = { timeoutMs: Math.min(options.acknowledgeTimeoutMs, patienceMs) };
   const logRefusal = createRefusalLog(source.name, { clock, logger });
-  let lastFailureMs = Number.NEGATIVE_INFINITY;
+  const methods: readonly string[] = adapter.handshake?.methods ?? [];
+  const notAllowed = methodNotAllowed(["POST", ...methods].join(", "));
+  const shakeHands = adapter.handshake && createHandshakes(adapter, { source, clock, logger });
+  const limitFailures = createLogLimit(clock, failureLogMsMin);
 
   function refuse(
     reason: RefusalReason,
@@ -61,9 +78,65 @@ export function createWebhook(options: WebhookOptions): Handler {
     return refuse(reason, retryStatus, detail, { headers });
   }
 
+  /** The answer to those who may not come in. */
+  function turnAway(authentication: Exclude<Authentication, "granted">): Response {
+    if (authentication === "unready") {
+      return later("unauthorized", "Cannot check the credential: the source's secret cannot be read yet");
+    }
+    const { wanted, challenge } = authentication;
+    return refuse("unauthorized", 401, `Cannot take the request: wanted ${wanted}`, {
+      headers: { "WWW-Authenticate": challenge },
+    });
+  }
+
+  /** A URL is parsed only where it has a query; a credential in it is for nobody else to see. */
+  function queryOf(url: string): URLSearchParams {
+    const index = url.indexOf("?");
+    if (index < 0) return noQuery;
+    const query = new URLSearchParams(url.slice(index + 1));
+    if (authenticator.queryParameter !== undefined) query.delete(authenticator.queryParameter);
+    return query;
+  }
+
+  function answerHandshake({ method, headers, url }: Request, body: Uint8Array): Response | undefined {
+    const handshake = shakeHands?.({ method, headers, query: queryOf(url), body });
+    if (handshake === undefined) return undefined;
+    const { status, headers: more = {}, body: answer } = handshake;
+    if (status === 400) {
+      return refuse("badEnvelope", status, "Cannot understand the handshake", { headers: more });
+    }
+    if (status === 403) {
+      return refuse("unauthorized", status, "Cannot agree to the handshake: not from there", {
+        headers: more,
+      });
+    }
+    if (answer === undefined) return new Response(null, { status, headers: more });
+    return new Response(JSON.stringify(answer), { status, headers: { ...jsonHeaders, ...more } });
+  }
+
+  /** OPTIONS brings no credential, and is told none. Source: CloudEvents, "HTTP 1.1 Web Hooks", 4. */
+  function answerOther(c: Context): Response {
+    const request = c.req.raw;
+    if (!methods.includes(request.method)) return notAllowed(c);
+    if (request.method !== "OPTIONS") {
+      let authentication = authenticator.check(c);
+      if (authentication === "granted" && authenticator.checkBody) {
+        authentication = authenticator.checkBody(c, noBody);
+      }
+      if (authentication !== "granted") return turnAway(authentication);
+    }
+    try {
+      return answerHandshake(request, noBody) ?? notAllowed(c);
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
   function readEnvelope(request: Request, body: Uint8Array): Envelope {
     try {
-      const envelope = adapter.read({ headers: request.headers, query: queryOf(request.url), body });
+      const { headers } = request;
+      const read = adapter.read({ headers, query: queryOf(request.url), body });
+      const envelope = withTraceHeaders(read, headers, source);
       return keepsAll ? { ...envelope, isArray: true } : envelope;
     } catch (error) {
       if (!keepsAll || !(error instanceof EnvelopeError)) throw error;
@@ -72,10 +145,17 @@ export function createWebhook(options: WebhookOptions): Handler {
     }
   }
 
-  async function store(request: Request): Promise<Response> {
+  async function store(c: Context): Promise<Response> {
+    const request = c.req.raw;
     const body = await readBody(request, bodyBytesMax);
+    if (authenticator.checkBody) {
+      const authentication = authenticator.checkBody(c, body);
+      if (authentication !== "granted") return turnAway(authentication);
+    }
+    const handshake = shakeHands && answerHandshake(request, body);
+    if (handshake) return handshake;
     const envelope = readEnvelope(request, body);
-    const stored = await receiver.receive(source, envelope);
+    const stored = await receiver.receive(source, envelope, waitOptions);
     countIgnored(envelope, counters);
     return answer(adapter, stored);
   }
@@ -90,25 +170,18 @@ export function createWebhook(options: WebhookOptions): Handler {
     }
     if (error instanceof StoreFullError)
       return later("storeFull", "Cannot store the message: the store is full");
-    if (clock.monotonicMs() - lastFailureMs >= failureLogMsMin) {
-      lastFailureMs = clock.monotonicMs();
-      logger.error({ source: source.name, error: toError(error) }, "Cannot take a request");
-    }
+    if (error instanceof NotSettledError) return later("timedOut", error.message);
+    limitFailures(() =>
+      logger.error({ source: source.name, error: toError(error) }, "Cannot take a request"),
+    );
     return later("overloaded", "Cannot take the request now: the gateway failed unexpectedly");
   }
 
   return async (c) => {
     const request = c.req.raw;
-    if (request.method !== "POST") return onlyPost(c);
-    const authentication = authenticate(request.headers.get("authorization"));
-    if (authentication === "denied") {
-      return refuse("unauthorized", 401, "Cannot take the request: wanted a valid bearer token", {
-        headers: { "WWW-Authenticate": "Bearer" },
-      });
-    }
-    if (authentication === "unready") {
-      return later("unauthorized", "Cannot check the credential: the source's secret cannot be read yet");
-    }
+    if (request.method !== "POST") return answerOther(c);
+    const authentication = authenticator.check(c);
+    if (authentication !== "granted") return turnAway(authentication);
     if (options.isStopping()) return later("stopping", "Cannot take the request: the gateway is stopping");
     if (!gate.enter()) return later("overloaded", "Cannot take the request: too many are waiting");
     try {
@@ -116,7 +189,7 @@ export function createWebhook(options: WebhookOptions): Handler {
       if (encoding !== null && encoding.toLowerCase() !== "identity") {
         return refuse("badEnvelope", 415, "Cannot read an encoded body: wanted no Content-Encoding");
       }
-      return await store(request);
+      return await store(c);
     } catch (error) {
       return fail(error);
     } finally {
@@ -129,12 +202,6 @@ function answer(adapter: Adapter, stored: Stored): Response {
   if (!adapter.stored) return new Response(JSON.stringify(stored), { headers: jsonHeaders });
   const { status, body } = adapter.stored(stored);
   return new Response(JSON.stringify(body), { status, headers: jsonHeaders });
-}
-
-/** A URL is parsed only where it has a query. */
-function queryOf(url: string): URLSearchParams {
-  const index = url.indexOf("?");
-  return index < 0 ? noQuery : new URLSearchParams(url.slice(index + 1));
 }
 
 function countIgnored({ elements }: Envelope, counters: RequestCounters) {

@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import { createApp, type FlushResult, type GatewayState, type LaneHealth } from "../../handlers/app.ts";
+import type { BridgeReport } from "../../pipeline/bridge-report.ts";
 import type { GatewayConfig, SecretReference, SourceConfig } from "../../pipeline/config/config.ts";
 import type { CredentialReport } from "../../pipeline/credential-report.ts";
 import type { LaneName } from "../../pipeline/message.ts";
@@ -27,8 +28,14 @@ export function sourceConfig(fields: Partial<SourceConfig> = {}): SourceConfig {
     topicFilters: [],
     lenient: false,
     payloadEncoding: undefined,
+    fields: {},
+    allowedOrigins: [],
+    confirmationHosts: [],
     retryStatus: 503,
     counterValues: "increment",
+    attributes: {},
+    attributeValuesMax: 1000,
+    baggage: [],
     ...fields,
   };
 }
@@ -44,6 +51,7 @@ export interface TestAppOptions {
   flushResult?: Partial<FlushResult>;
   health?: Partial<LaneHealth>;
   credentials?: readonly CredentialReport[];
+  bridges?: readonly BridgeReport[];
 }
 
 export interface TestApp {
@@ -83,14 +91,16 @@ export function createTestApp(options: TestAppOptions = {}): TestApp {
   const store = options.wrapStore?.(opened) ?? opened;
   const config: GatewayConfig = {
     name: "test",
-    listen: { host: "127.0.0.1", port: 0 },
+    listen: { host: "127.0.0.1", port: 0, tls: undefined },
     limits: {
       bodyBytesMax: 100_000,
       payloadBytesMax: 10_000,
       concurrentRequestsMax: 16,
       ...options.limits,
     },
-    store: { path: "unused", bytesMax: 10_000_000 },
+    acknowledge: "stored",
+    acknowledgeTimeoutMs: 20_000,
+    store: { type: "memory", path: "unused", bytesMax: 10_000_000 },
     deadLetters: { bytesMax: 1_000_000 },
     dedupe: { windowSeconds: 3600, entriesMax: 1000 },
     drainMs: 0,
@@ -98,6 +108,7 @@ export function createTestApp(options: TestAppOptions = {}): TestApp {
     log: { level: "info" },
     administration: options.administration,
     sources,
+    bridges: [],
     destinations: [],
     warnings: [],
   };
@@ -146,6 +157,7 @@ export function createTestApp(options: TestAppOptions = {}): TestApp {
         })),
       credentials: async () => options.credentials ?? [],
     },
+    bridges: () => options.bridges ?? [],
     telemetry,
     clock,
     logger,

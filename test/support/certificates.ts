@@ -22,6 +22,9 @@ export interface CertificateOptions {
 export interface LeafOptions extends CertificateOptions {
   dns?: string[];
   ipv4?: string[];
+  uri?: string[];
+  /** Default: new ones on P-256. */
+  keys?: { publicKey: KeyObject; privateKey: KeyObject };
 }
 
 export interface Authority extends CertificateAndKey {
@@ -60,7 +63,7 @@ function makeAuthority(options: CertificateOptions & { name: string; signer?: Si
 
 function make(options: LeafOptions & { name: string; signer?: Signer; isAuthority?: boolean }) {
   const { startsAt = new Date(Date.now() - dayMs), endsAt = new Date(Date.now() + dayMs) } = options;
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { publicKey, privateKey } = options.keys ?? generateKeyPairSync("ec", { namedCurve: "P-256" });
   const signer = options.signer ?? { name: options.name, privateKey };
   const algorithm = sequence(oid(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02)); // ecdsa-with-SHA256
   const toBeSigned = sequence(
@@ -85,9 +88,15 @@ function make(options: LeafOptions & { name: string; signer?: Signer; isAuthorit
   };
 }
 
-function extensions({ dns = [], ipv4 = [], isAuthority = false }: LeafOptions & { isAuthority?: boolean }) {
+function extensions({
+  dns = [],
+  ipv4 = [],
+  uri = [],
+  isAuthority = false,
+}: LeafOptions & { isAuthority?: boolean }) {
   const names = [
     ...dns.map((name) => der(0x82, Buffer.from(name))),
+    ...uri.map((name) => der(0x86, Buffer.from(name))),
     ...ipv4.map((address) => der(0x87, Buffer.from(address.split(".").map(Number)))),
   ];
   const yes = der(0x01, Buffer.of(0xff));

@@ -14,6 +14,12 @@ import { endedFingerprint, type SeriesRecord, SeriesState } from "./series-state
 import type { EncoderSettings } from "./settings.ts";
 
 /**
+ * Series that one batch changes at most, unless a single message has more: what a save of them writes while appends
+ * wait, and what they take in memory until then. Measured with 100,000 exponential histograms: 2 MB a save.
+ */
+const batchSeriesMax = 8192;
+
+/**
  * An encoder of metrics. Gauges have no state; sums and histograms run on from batch to batch. `onValuesMax` is
  * called once for each attribute that a source adds with more values than are told apart.
  */
@@ -22,15 +28,15 @@ export function createMetricsEncoder(settings: EncoderSettings, onValuesMax?: On
   const state = new SeriesState();
   const values = new AttributeValues(state, onValuesMax);
   const parts = { frame, state, values };
+  const limits = { requestBytesMax: settings.requestBytesMax, seriesMax: batchSeriesMax };
   return {
     load(chunks) {
       state.load(chunks);
       values.load();
     },
-    begin: () => new MetricsEncoding(settings, parts),
+    begin: () => new MetricsEncoding(settings, parts, limits),
     restart(message, items) {
-      const unlimited = { ...settings, requestBytesMax: Number.POSITIVE_INFINITY };
-      const encoding = new MetricsEncoding(unlimited, parts);
+      const encoding = new MetricsEncoding(settings, parts, unlimited);
       const names = new Set<string>();
       let touched: ReadonlySet<string> | undefined;
       function refuse(refused: StoredMessage, refusedItems: Items) {
@@ -49,7 +55,7 @@ export function createMetricsEncoder(settings: EncoderSettings, onValuesMax?: On
       };
     },
     restate(options) {
-      const encoding = new MetricsEncoding(settings, parts);
+      const encoding = new MetricsEncoding(settings, parts, limits);
       return encoding.restate(options);
     },
     get series() {
@@ -65,6 +71,17 @@ interface EncoderParts {
   values: AttributeValues;
 }
 
+/** What one batch may hold. */
+interface BatchLimits {
+  requestBytesMax: number;
+  seriesMax: number;
+}
+
+const unlimited: BatchLimits = {
+  requestBytesMax: Number.POSITIVE_INFINITY,
+  seriesMax: Number.POSITIVE_INFINITY,
+};
+
 class MetricsEncoding implements Encoding, SeriesDirectory {
   readonly #settings: EncoderSettings;
   readonly #frame: RequestFrame;
@@ -73,14 +90,17 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
   readonly #batchValues: BatchValues;
   readonly #metrics: Metric[] = [];
   readonly #metricsByName = new Map<string, Metric[]>();
+  readonly #limits: BatchLimits;
   readonly #openedKeys = new Set<string>();
+  #series = 0;
   #contentSize = 0;
   #messages = 0;
   #newestArrivalUs = 0;
   #changes = new Map<string, SeriesRecord>();
 
-  constructor(settings: EncoderSettings, { frame, state, values }: EncoderParts) {
+  constructor(settings: EncoderSettings, { frame, state, values }: EncoderParts, limits: BatchLimits) {
     this.#settings = settings;
+    this.#limits = limits;
     this.#frame = frame;
     this.#state = state;
     this.#values = values;
@@ -111,7 +131,7 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
       // A long value on every item may be a thousand times what a message or a request may hold.
       if (this.#isTooLarge) break;
     }
-    if (metrics.length > 0 && this.#isTooLarge) {
+    if (metrics.length > 0 && (this.#isTooLarge || (this.#messages > 0 && this.#hasTooManySeries))) {
       this.#takeBack(undo, contentSize);
       return false;
     }
@@ -175,10 +195,6 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     return change;
   }
 
-  get(key: string): SeriesRecord | undefined {
-    return this.#state.get(key);
-  }
-
   admits(key: string): boolean {
     return (
       this.#state.size - this.#values.size + this.#openedKeys.size < this.#settings.seriesMax ||
@@ -186,9 +202,15 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     );
   }
 
-  open(key: string, undo: Undo[]): void {
-    this.#openedKeys.add(key);
-    undo.push(() => this.#openedKeys.delete(key));
+  open(key: string, undo: Undo[]): SeriesRecord | undefined {
+    const record = this.#state.get(key);
+    this.#series += 1;
+    if (record === undefined) this.#openedKeys.add(key);
+    undo.push(() => {
+      this.#series -= 1;
+      if (record === undefined) this.#openedKeys.delete(key);
+    });
+    return record;
   }
 
   #write(): { request: Uint8Array; changes: Map<string, SeriesRecord> } {
@@ -231,13 +253,17 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     const sizeBefore = known?.size ?? 0;
     const isStated = metric.points.restate(series, timeUnixNano, undo);
     this.#contentSize += metric.size - sizeBefore;
-    if (isStated && !this.#isTooLarge) return "stated";
+    if (isStated && !this.#isTooLarge && !this.#hasTooManySeries) return "stated";
     this.#takeBack(undo, contentSize);
     return isStated ? "full" : "other";
   }
 
   get #isTooLarge(): boolean {
-    return this.#frame.requestSize(this.#contentSize) > this.#settings.requestBytesMax;
+    return this.#frame.requestSize(this.#contentSize) > this.#limits.requestBytesMax;
+  }
+
+  get #hasTooManySeries(): boolean {
+    return this.#series > this.#limits.seriesMax;
   }
 
   #takeBack(undo: Undo[], contentSize: number): void {

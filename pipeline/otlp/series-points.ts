@@ -17,12 +17,10 @@ const overflowAttributes: readonly Attribute[] = [{ key: "otel.metric.overflow",
 
 /** Where the series of a batch come from. */
 export interface SeriesDirectory {
-  /** The series as of the last settled batch. */
-  get(key: string): SeriesRecord | undefined;
   /** Whether a series of this key may be kept apart: it is known, or there is room for another one. */
   admits(key: string): boolean;
-  /** A series is in this batch that is not in the state; take it back with `undo`. */
-  open(key: string, undo: Undo[]): void;
+  /** A series comes into this batch; `undo` takes it back. Gives it as of the last settled batch. */
+  open(key: string, undo: Undo[]): SeriesRecord | undefined;
 }
 
 export interface SeriesPointsOptions<A> extends SeriesOptions<A> {
@@ -120,11 +118,10 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
   #open(key: string, attributes: readonly Attribute[], undo: Undo[]): Series<A> {
     const { directory, keyPrefix } = this.#options;
     const stateKey = keyPrefix + key;
-    const record = directory.get(stateKey);
+    const record = directory.open(stateKey, undo);
     const series = new Series(this.#options, { key: stateKey, attributes, record });
     this.#series.set(key, series);
     undo.push(() => this.#series.delete(key));
-    if (record === undefined) directory.open(stateKey, undo);
     return series;
   }
 }

@@ -13,6 +13,7 @@ import {
   logItems,
   message,
   metricItems,
+  noonUs,
   numberPoints,
   plainAttributes,
   settings,
@@ -203,5 +204,40 @@ describe("seriesMax", () => {
     const encoder = createMetricsEncoder({ ...settings, seriesMax: 1 });
     deliver(encoder, gauge(1, device("a")), gauge(1, device("b")));
     expect(encoder.series).toBe(0);
+  });
+});
+
+describe("the series of a batch", () => {
+  const seriesMax = 8192;
+  const wide = { ...settings, seriesMax: 100_000 };
+  const ofDevice = (device: number) => counter(1, 1, { attributes: [{ key: "device", value: device }] });
+  const devices = (count: number) => Array.from({ length: count }, (_, device) => ofDevice(device));
+
+  it("are limited: add() takes another reading of those that it has, and no further one", () => {
+    const encoding = encode(createMetricsEncoder(wide), ...devices(seriesMax));
+    expect(encoding.add(message(), metricItems(ofDevice(seriesMax)))).toBe(false);
+    expect(encoding.add(message(), metricItems(ofDevice(7)))).toBe(true);
+    expect(encoding.finish().items).toBe(seriesMax);
+  });
+
+  it("are as many as a message has that is alone", () => {
+    const encoding = createMetricsEncoder({ ...wide, requestBytesMax: 10_000_000 }).begin();
+    expect(encoding.add(message(), metricItems(...devices(seriesMax + 1)))).toBe(true);
+    expect(encoding.add(message(), metricItems(gauge(1)))).toBe(false);
+    expect(encoding.finish().items).toBe(seriesMax + 1);
+  });
+
+  it("are limited when they are stated again too", () => {
+    const encoder = createMetricsEncoder(wide);
+    for (const items of [devices(seriesMax), [ofDevice(seriesMax)]]) {
+      const encoding = encode(encoder, ...items);
+      encoding.finish();
+      encoding.commit();
+    }
+    const options = { sealedAtUs: noonUs + 120e6, restateMs: 60_000, seriesIdleMs: 3_600_000 };
+    const first = encoder.restate?.(options);
+    expect(first?.items).toBe(seriesMax);
+    first?.commit();
+    expect(encoder.restate?.(options)?.items).toBe(1);
   });
 });

@@ -13,7 +13,10 @@ import { utf8Size, varintSize, WireWriter } from "./wire.ts";
  *     word 3   arrival of the newest message that changed it, nanoseconds
  *     word 4…  values
  *
- * Saved: frames, one a settled batch, in the order of the batches; the last record of a series counts.
+ * Saved: frames, one a settled batch, in the order of the batches; the last record of a series counts. When too much
+ * of it is superseded, each frame also takes some other series along, until all have been in one; then what was saved
+ * before the first of these frames is dropped, some of it with each frame. So no save is large, however many series
+ * there are.
  *
  *     frame    version (1 byte) | bytes of the records (fixed32) | records
  *     record   bytes of the key (varint) | key (UTF-8) | the words, little-endian
@@ -38,6 +41,11 @@ const frameHeadSize = 5;
 const headWords = 4;
 /** Superseded records are tolerated in the saved state up to this many bytes, or the size of the live ones. */
 const supersededBytesMin = 8 * 1024 * 1024;
+/** What a frame takes along of other series, or little more. */
+const foldedBytesMax = 1024 * 1024;
+/** What is dropped with one frame, or little more: bytes of outdated chunks, and their number. */
+const droppedBytesMax = 4 * 1024 * 1024;
+const droppedChunksMax = 1000;
 
 export class SeriesState {
   readonly #offsets = new Map<string, number>();
@@ -48,8 +56,14 @@ export class SeriesState {
   #wordsLeft = 0;
   /** Bytes of one record for each series. */
   #liveBytes = 0;
-  /** Bytes that the store holds; infinite when they are worthless. */
+  /** Bytes of each chunk that the store holds, the oldest first. */
+  #chunks: number[] = [];
+  /** Their sum; infinite when they are worthless. */
   #savedBytes = 0;
+  /** The series that are still to be taken along, and how many chunks are outdated once they all were. */
+  #fold: { keys: Iterator<string>; chunks: number } | undefined;
+  /** So many of the oldest chunks hold nothing that later ones do not. */
+  #outdated = 0;
 
   get size(): number {
     return this.#offsets.size;
@@ -99,15 +113,52 @@ export class SeriesState {
   update(changes: ReadonlyMap<string, SeriesRecord>): StateChange | undefined {
     if (changes.size === 0) return undefined;
     for (const [key, record] of changes) this.#set(key, record);
-    const appended = this.#encode(changes.keys());
-    const superseded = this.#savedBytes + appended.length - this.#liveBytes;
-    if (superseded <= Math.max(supersededBytesMin, this.#liveBytes)) {
-      this.#savedBytes += appended.length;
-      return { kind: "append", bytes: appended };
+    if (this.#savedBytes === Number.POSITIVE_INFINITY) {
+      const bytes = this.#encode(this.#offsets.keys());
+      this.#chunks = [bytes.length];
+      this.#savedBytes = bytes.length;
+      return { kind: "replace", bytes };
     }
-    const bytes = this.#encode(this.#offsets.keys());
-    this.#savedBytes = bytes.length;
-    return { kind: "replace", bytes };
+    const bytes = this.#encode([...changes.keys(), ...this.#takenAlong()]);
+    const dropOldest = this.#dropOutdated();
+    this.#chunks.push(bytes.length);
+    this.#savedBytes += bytes.length;
+    return { kind: "append", bytes, ...(dropOldest > 0 && { dropOldest }) };
+  }
+
+  /** The next series to be saved again, so that what was saved of them before can go. */
+  #takenAlong(): string[] {
+    const superseded = this.#savedBytes - this.#liveBytes;
+    if (this.#outdated === 0 && superseded > Math.max(supersededBytesMin, this.#liveBytes)) {
+      this.#fold ??= { keys: this.#offsets.keys(), chunks: this.#chunks.length };
+    }
+    const keys: string[] = [];
+    for (let bytes = 0; this.#fold !== undefined && bytes < foldedBytesMax; ) {
+      const { value: key } = this.#fold.keys.next();
+      if (key === undefined) {
+        this.#outdated = this.#fold.chunks;
+        this.#fold = undefined;
+      } else {
+        bytes += this.#recordSize(key, this.#offsets.get(key) ?? 0);
+        keys.push(key);
+      }
+    }
+    return keys;
+  }
+
+  /** Gives how many chunks the store drops now. */
+  #dropOutdated(): number {
+    let count = 0;
+    for (
+      let bytes = 0;
+      count < Math.min(this.#outdated, droppedChunksMax) && bytes < droppedBytesMax;
+      count += 1
+    ) {
+      bytes += this.#chunks[count] ?? 0;
+    }
+    for (const bytes of this.#chunks.splice(0, count)) this.#savedBytes -= bytes;
+    this.#outdated -= count;
+    return count;
   }
 
   /**
@@ -124,6 +175,7 @@ export class SeriesState {
       this.#wordsUsed = 0;
       this.#wordsLeft = 0;
       this.#liveBytes = 0;
+      this.#chunks = [];
       this.#savedBytes = Number.POSITIVE_INFINITY;
       throw error;
     }
@@ -144,6 +196,7 @@ export class SeriesState {
       this.#loadRecords(view, begin, end);
       at = end;
     }
+    this.#chunks.push(chunk.length);
     this.#savedBytes += chunk.length;
   }
 

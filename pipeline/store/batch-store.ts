@@ -45,6 +45,11 @@ export interface Owed {
   id: number;
 }
 
+/** Whether a sum of masks holds that of a lane. Sums have up to 48 bits, which the bit operators would cut to 32. */
+export function isAmong(lanes: number, mask: number): boolean {
+  return Math.floor(lanes / mask) % 2 === 1;
+}
+
 export interface AppendResult {
   accepted: number;
   duplicates: number;
@@ -88,6 +93,8 @@ export interface OpenBatch extends Batch {
 export interface StateChange {
   kind: "append" | "replace";
   bytes: Uint8Array;
+  /** For `append`: so many of the oldest chunks are outdated and go, in the order in which they were appended. */
+  dropOldest?: number | undefined;
 }
 
 export type Settlement =

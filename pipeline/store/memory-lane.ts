@@ -136,6 +136,7 @@ export class MemoryLane implements Lane {
     }
     this.#owner.release(rows);
     if (settlement.state?.kind === "replace") this.#state = [];
+    this.#state.splice(0, settlement.state?.dropOldest ?? 0);
     if (settlement.state) this.#state.push(settlement.state.bytes.slice());
   }
 

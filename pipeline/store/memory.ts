@@ -1,15 +1,16 @@
 import { systemClock } from "../clock.ts";
 import { StoreFullError } from "../errors.ts";
 import { type LaneName, laneKey, type MqttMessage } from "../message.ts";
-import type {
-  AppendResult,
-  Arrival,
-  BatchStore,
-  DeadLetterReason,
-  Ledger,
-  SourceLedger,
-  StoredMessage,
-  StoreOptions,
+import {
+  type AppendResult,
+  type Arrival,
+  type BatchStore,
+  type DeadLetterReason,
+  isAmong,
+  type Ledger,
+  type SourceLedger,
+  type StoredMessage,
+  type StoreOptions,
 } from "./batch-store.ts";
 import { type DedupeFinding, DedupeTable } from "./dedupe.ts";
 import { createDeadLetters } from "./memory-dead-letters.ts";
@@ -82,8 +83,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
   }
 
   function lanesOf(mask: number): MemoryLane[] {
-    // Masks have up to 48 bits, which the bit operators would cut to 32.
-    return lanes.filter((lane) => Math.floor(mask / lane.mask) % 2 === 1);
+    return lanes.filter((lane) => isAmong(mask, lane.mask));
   }
 
   function checkRoom(addedBytes: number, what: string) {

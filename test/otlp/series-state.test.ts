@@ -89,29 +89,87 @@ describe("SeriesState", () => {
     expect(state.update(new Map())).toBeUndefined();
   });
 
-  it("replaces what was saved when most of it is superseded, also after a restart", () => {
-    const state = new SeriesState();
-    const values = new BigInt64Array(2 ** 17);
-    const large = (last: bigint) => record(0, { values: values.with(0, last) as BigInt64Array<ArrayBuffer> });
-    const chunks = [save(state, ["small", record(1)])];
-    const kinds: (string | undefined)[] = [];
-    for (let i = 0; i < 6; i += 1) {
-      const change = state.update(new Map([["large", large(BigInt(i))]]));
-      kinds.push(change?.kind);
-      chunks.push(change?.bytes ?? new Uint8Array());
+  describe("when most of what was saved is superseded", () => {
+    const values = new BigInt64Array(2 ** 10);
+    const large = (last: number) => {
+      const changed = values.slice();
+      changed[0] = BigInt(last);
+      return record(0, { values: changed });
+    };
+    const key = (index: number) => `series ${index % 2500}`;
+    /** Of the one series that never changes, which only what was taken along keeps. */
+    const hasSteady = (chunk: Uint8Array) => Buffer.from(chunk.buffer).includes("steady");
+
+    /** A store's chunks, as the changes of `count` batches leave them; each changes 40 of 2,500 series of 8 KiB. */
+    function run(state: SeriesState, chunks: Uint8Array[], batches: { from: number; count: number }) {
+      let bytesMax = 0;
+      let largest = 0;
+      for (let batch = batches.from; batch < batches.from + batches.count; batch += 1) {
+        const changes = Array.from({ length: 40 }, (_, i): [string, SeriesRecord] => [
+          key(batch * 40 + i),
+          large(batch),
+        ]);
+        const change = state.update(new Map(changes));
+        if (change === undefined) throw new Error("There are changes");
+        expect(change.kind).toBe("append");
+        const dropped = chunks.splice(0, change.dropOldest ?? 0);
+        chunks.push(change.bytes);
+        if (dropped.some(hasSteady)) expect(chunks.some(hasSteady)).toBe(true);
+        largest = Math.max(largest, change.bytes.length);
+        bytesMax = Math.max(
+          bytesMax,
+          chunks.reduce((sum, { length }) => sum + length, 0),
+        );
+      }
+      return { bytesMax, largest };
     }
-    expect(kinds).toEqual(Array(6).fill("append"));
-    const after = loaded(...chunks);
-    for (let i = 6; i < 20; i += 1) {
-      const change = after.update(new Map([["large", large(BigInt(i))]]));
-      if (change?.kind !== "replace") continue;
-      expect(i).toBe(8);
-      const fresh = loaded(change.bytes);
-      expect(fresh.get("large")?.values[0]).toBe(8n);
-      expect(fresh.get("small")).toEqual(record(1));
-      return;
-    }
-    expect.unreachable("the saved state only grew");
+
+    it("drops it bit by bit, and no save is large", () => {
+      const state = new SeriesState();
+      const chunks: Uint8Array[] = [save(state, ["steady", record(7)])];
+      const { bytesMax, largest } = run(state, chunks, { from: 0, count: 1000 });
+      const liveBytes = 2500 * values.byteLength;
+      expect(bytesMax).toBeLessThan(8 * liveBytes);
+      expect(largest).toBeLessThan(2 * 2 ** 20);
+      const after = loaded(...chunks);
+      expect(after.size).toBe(2501);
+      expect(after.get("steady")).toEqual(record(7));
+      for (let index = 0; index < 2500; index += 1) {
+        expect(after.get(key(index))).toEqual(state.get(key(index)));
+      }
+    });
+
+    it("goes on with what a restart left, at any moment", () => {
+      let state = new SeriesState();
+      const chunks: Uint8Array[] = [save(state, ["steady", record(7)])];
+      for (let from = 0; from < 280; from += 70) {
+        run(state, chunks, { from, count: 70 });
+        const before = state;
+        state = loaded(...chunks);
+        expect(state.size).toBe(before.size);
+        for (let index = 0; index < 2500; index += 1) {
+          expect(state.get(key(index))).toEqual(before.get(key(index)));
+        }
+        expect(state.get("steady")).toEqual(record(7));
+      }
+    });
+
+    it("drops many small chunks at once", () => {
+      const state = new SeriesState();
+      const chunks: Uint8Array[] = [];
+      let most = 0;
+      for (let batch = 0; batch < 100_000; batch += 1) {
+        const change = state.update(
+          new Map([[`series ${batch % 100}`, record(batch, { values: values.slice(0, 30) })]]),
+        );
+        if (change === undefined) throw new Error("There are changes");
+        chunks.splice(0, change.dropOldest ?? 0);
+        chunks.push(change.bytes);
+        most = Math.max(most, chunks.length);
+      }
+      expect(most).toBeLessThan(60_000);
+      expect(loaded(...chunks).size).toBe(100);
+    });
   });
 
   it("refuses another version by its number", () => {

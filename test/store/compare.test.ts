@@ -116,7 +116,11 @@ it("memory and sqlite show the same after every one of many random operations", 
     const inBatch = (await lane.read(cursor, 100)).filter(({ id }) => id <= open.lastId);
     const live = inBatch.length > 0 ? random.pick(inBatch) : undefined;
     const state = random.chance(0.5)
-      ? { kind: random.pick(["append", "append", "replace"] as const), bytes: bytes(`<${nowUs}>`) }
+      ? {
+          kind: random.pick(["append", "append", "replace"] as const),
+          bytes: bytes(`<${nowUs}>`),
+          dropOldest: random.below(3),
+        }
       : undefined;
     const gone = random.below(inBatch.length + 1);
     const settlement = random.pick<Settlement>([

@@ -695,6 +695,15 @@ export function storeContract(name: string, harness: StoreHarness) {
         expect(await texts()).toEqual(["two", "three"]);
       });
 
+      it("loses its oldest chunks when a settlement says that they are outdated", async () => {
+        for (const value of ["one", "two", "three"]) await settleWith("append", value);
+        await append(["x"]);
+        await seal(1);
+        const state = { kind: "append", bytes: bytes("four"), dropOldest: 2 } as const;
+        await lane().settle(delivered({ messages: 1, state }));
+        expect(await texts()).toEqual(["three", "four"]);
+      });
+
       it("stays when a settlement has none, and is saved with a dead letter too", async () => {
         await settleWith("append", "one");
         await append(["a", "b"]);

@@ -51,6 +51,7 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
   readonly #message: Statement<Buried>;
   readonly #unexpired: Statement<Buried>;
   readonly #clearState: Statement<[]>;
+  readonly #dropState: Statement<[]>;
   readonly #appendState: Statement<[]>;
 
   constructor(lane: LaneRecord, rooms: Rooms) {
@@ -86,6 +87,9 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
        WHERE id BETWEEN ? AND ? AND lanes & ? <> 0 AND (expires_us IS NULL OR expires_us > ?) ORDER BY id`,
     );
     this.#clearState = db.prepare("DELETE FROM state WHERE lane = ?");
+    this.#dropState = db.prepare(
+      "DELETE FROM state WHERE id IN (SELECT id FROM state WHERE lane = ? ORDER BY id LIMIT ?)",
+    );
     this.#appendState = db.prepare("INSERT INTO state(lane, bytes) VALUES (?, ?)");
   }
 
@@ -174,6 +178,7 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
   #saveState(change: StateChange | undefined): void {
     if (change === undefined) return;
     if (change.kind === "replace") this.#clearState.run(this.#lane.bit);
+    if (change.dropOldest) this.#dropState.run(this.#lane.bit, change.dropOldest);
     this.#appendState.run(this.#lane.bit, change.bytes);
   }
 

@@ -6,7 +6,7 @@ import type { Flush } from "./app.ts";
 import { methodNotAllowed, problem, validationProblem } from "./problem.ts";
 
 /** A scheduler's own patience is commonly 30 s. */
-const flushMsMax = 25_000;
+export const flushMsMax = 25_000;
 const bodyBytesMax = 1024;
 
 const flushBody = z.strictObject({ force: z.boolean().default(false) });

@@ -44,6 +44,7 @@ export function createOperationRoutes(options: AppOptions): Hono {
         ledger,
         config,
         counters: telemetry.requests,
+        bridges: options.bridges(),
         health,
         credentials,
       }),
@@ -53,7 +54,13 @@ export function createOperationRoutes(options: AppOptions): Hono {
   routes.get("/metrics", async (c) => {
     const { ledger, health, credentials } = await observe();
     const conditions = lanesOf(ledger).map((lane) => ({ lane: lane.name, ...healthOf(lane, health) }));
-    const text = await telemetry.scrape({ ledger, conditions, credentials, nowUs: clock.nowUs() });
+    const text = await telemetry.scrape({
+      ledger,
+      conditions,
+      credentials,
+      bridges: options.bridges(),
+      nowUs: clock.nowUs(),
+    });
     return c.body(text, 200, { "Content-Type": prometheusType });
   });
 

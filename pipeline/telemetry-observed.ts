@@ -1,5 +1,7 @@
+import type { BridgeReport } from "./bridge-report.ts";
 import { type CredentialReport, daysUntil } from "./credential-report.ts";
 import { healthNames, type LaneCondition, reasonCodes } from "./deliver-health.ts";
+import type { FilterCounters } from "./filtered.ts";
 import type { LaneName } from "./message.ts";
 import type { OddityCounters } from "./oddities.ts";
 import type { RequestCounters } from "./refusals.ts";
@@ -11,6 +13,7 @@ export interface Scraped {
   /** How each lane of the ledger does. */
   conditions: readonly ({ lane: LaneName } & Pick<LaneCondition, "health" | "reasonCode">)[];
   credentials: readonly CredentialReport[];
+  bridges: readonly BridgeReport[];
   nowUs: number;
 }
 
@@ -27,8 +30,15 @@ export interface Observed {
   points(scraped: Scraped): Point[];
 }
 
+/** What is counted beside the ledger, since the process began. */
+export interface ProcessCounters {
+  requests: RequestCounters;
+  oddities: OddityCounters;
+  filtered: FilterCounters;
+}
+
 /** What is read from the ledger, and from the counters beside it, at each scrape. */
-export function observed(requests: RequestCounters, oddities: OddityCounters): Observed[] {
+export function observed({ requests, oddities, filtered }: ProcessCounters): Observed[] {
   return [
     ofSources("gateway_messages_received_total", "Acknowledged messages", (source) => source.received),
     ofSources("gateway_messages_accepted_total", "Messages taken for delivery", (source) => source.accepted),
@@ -45,6 +55,16 @@ export function observed(requests: RequestCounters, oddities: OddityCounters): O
         { value: sum(Object.values(ledger.sources)), attributes: { stage: "arrival" } },
         { value: sum(ledger.lanes), attributes: { stage: "delivery" } },
       ],
+    },
+    {
+      kind: "counter",
+      name: "gateway_messages_filtered_total",
+      description: "Messages that were dropped by a rule",
+      points: () =>
+        [...filtered.bySource()].map(({ source, reason, count }) => ({
+          value: count,
+          attributes: { source, reason },
+        })),
     },
     {
       kind: "counter",
@@ -127,6 +147,24 @@ export function observed(requests: RequestCounters, oddities: OddityCounters): O
           })),
         ),
     },
+    ofBridges(
+      "gauge",
+      "gateway_bridge_connected",
+      "1 while a bridge is connected and subscribed",
+      (bridge) => (bridge.connected ? 1 : 0),
+    ),
+    ofBridges(
+      "counter",
+      "gateway_bridge_retained_skipped_total",
+      "Retained messages that a broker sent when the subscription was made, and that were not taken",
+      (bridge) => bridge.retainedSkipped,
+    ),
+    ofBridges(
+      "counter",
+      "gateway_bridge_dropped_when_busy_total",
+      "Messages of QoS 0 that could not be stored at once",
+      (bridge) => bridge.droppedWhenBusy,
+    ),
     {
       kind: "gauge",
       name: "gateway_store_bytes",
@@ -161,6 +199,21 @@ function ofLanes(
     description,
     points: ({ ledger, nowUs }) =>
       ledger.lanes.map((lane) => ({ value: read(lane, nowUs), attributes: { ...lane.name } })),
+  };
+}
+
+function ofBridges(
+  kind: Observed["kind"],
+  name: string,
+  description: string,
+  read: (bridge: BridgeReport) => number,
+): Observed {
+  return {
+    kind,
+    name,
+    description,
+    points: ({ bridges }) =>
+      bridges.map((bridge) => ({ value: read(bridge), attributes: { bridge: bridge.name } })),
   };
 }
 

@@ -265,6 +265,31 @@ describe("HmacSha256", () => {
     expect((await post("/webhooks/hmac", validMetrics, again)).status).toBe(200);
   });
 
+  it("leaves half of the memory to others, however short an array of its senders is", async () => {
+    const release = Promise.withResolvers<void>();
+    const { app } = createTestApp({
+      sources: [
+        sourceConfig({ name: "hmac", adapter: "mqtt", authentication: method }),
+        sourceConfig({ name: "open", adapter: "mqtt" }),
+      ],
+      secrets: { SOURCE: ["secret"] },
+      limits: { bodyBytesMax: 200_000 },
+      wrapStore: (store) => ({
+        ...store,
+        append: (arrivals) => release.promise.then(() => store.append(arrivals)),
+      }),
+    });
+    const body = `[${"0,".repeat(65_535)}0]`;
+    const headers = { "Content-Type": "application/json", ...signed(sign(body)) };
+    const send = async (source: string) =>
+      (await app.request(`/webhooks/${source}`, { method: "POST", body, headers })).status;
+    const first = send("hmac");
+    expect(await send("hmac")).toBe(503);
+    const other = send("open");
+    release.resolve();
+    expect(await Promise.all([first, other])).toEqual([200, 200]);
+  });
+
   describe("with a timestamp", () => {
     const timed: SourceAuthentication = { ...method, timestamp: { header: "X-Time", toleranceMs: 300_000 } };
     const timeSigned = (time: string, body = validMetrics): Headers => ({
@@ -275,13 +300,19 @@ describe("HmacSha256", () => {
 
     it.each([
       ["seconds", String(nowMs / 1000)],
-      ["seconds with a fraction", `${nowMs / 1000}.250`],
       ["milliseconds", String(nowMs)],
       ["RFC 3339", "2026-01-05T11:00:00.5+01:00"],
       ["the earliest", String(nowMs - 300_000)],
       ["the latest", String(nowMs + 300_000)],
     ])("lets %s in", async (_, time) => {
       expect(await guard(timed).statusOf(timeSigned(time))).toBe(200);
+    });
+
+    it("keeps the boundary between time and body where it was signed", async () => {
+      const { statusOf } = guard(timed);
+      const headers = timeSigned(String(nowMs / 1000), "5.1");
+      expect(await statusOf(headers, "/webhooks/raw", "5.1")).toBe(200);
+      expect(await statusOf({ ...headers, "X-Time": `${nowMs / 1000}.5` }, "/webhooks/raw", "1")).toBe(401);
     });
 
     it.each([
@@ -291,6 +322,7 @@ describe("HmacSha256", () => {
       ["an empty time", timeSigned("")],
       ["what is no time", timeSigned("yesterday")],
       ["a time in hex", timeSigned("0x695b8c20")],
+      ["seconds with a fraction", timeSigned(`${nowMs / 1000}.250`)],
       ["a time that was not signed", { "X-Time": String(nowMs), ...signed(sign(validMetrics)) }],
       ["another time than the signed one", { ...timeSigned(String(nowMs)), "X-Time": String(nowMs + 1) }],
     ] as [string, Headers][])("turns %s away", async (_, headers) => {

@@ -5,6 +5,7 @@ import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Authenticator, openToAll } from "../../handlers/authentication.ts";
 import { createSourceAuthenticator } from "../../handlers/authentication-methods.ts";
+import { createGate } from "../../handlers/gate.ts";
 import { createWebhook } from "../../handlers/webhook.ts";
 import { ContentTypeError, EnvelopeError } from "../../pipeline/errors.ts";
 import type { Adapter, Handshake, HandshakeRequest } from "../../pipeline/source/adapter.ts";
@@ -53,6 +54,7 @@ function open(
       },
       leave: () => {},
     },
+    bodies: createGate(1_000_000),
     isStopping: () => false,
     retryAfterSeconds: () => 1,
   });

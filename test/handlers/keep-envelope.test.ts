@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import { openToAll } from "../../handlers/authentication.ts";
+import { createGate } from "../../handlers/gate.ts";
 import { createWebhook } from "../../handlers/webhook.ts";
 import { aioFormat } from "../../pipeline/payload/aio.ts";
 import { createReceiver } from "../../pipeline/receive.ts";
@@ -34,7 +35,8 @@ function openKeeping(more: Partial<Adapter> = {}) {
     counters: telemetry.requests,
     clock,
     logger,
-    gate: { enter: () => true, leave: () => {} },
+    gate: createGate(1),
+    bodies: createGate(1_000_000),
     isStopping: () => false,
     retryAfterSeconds: () => 1,
   });

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import { openToAll } from "../../handlers/authentication.ts";
+import { createGate } from "../../handlers/gate.ts";
 import { createWebhook } from "../../handlers/webhook.ts";
 import { NotSettledError } from "../../pipeline/errors.ts";
 import { createRequestCounters } from "../../pipeline/refusals.ts";
@@ -36,7 +37,8 @@ function setUp({
     counters,
     clock: createFakeClock(),
     logger: createFakeLogger(),
-    gate: { enter: () => true, leave() {} },
+    gate: createGate(100),
+    bodies: createGate(1_000_000),
     isStopping: () => false,
     retryAfterSeconds: () => 7,
   });

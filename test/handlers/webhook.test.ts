@@ -265,4 +265,22 @@ describe("what is turned away for now", () => {
     expect((await post("/webhooks/raw", validMetrics)).status).toBe(200);
     expect(await status()).toMatchObject({ accepted: 2, refused: { overloaded: 1 } });
   });
+
+  it("arrays of more elements than there is memory for get 503, however short they are", async () => {
+    const release = Promise.withResolvers<void>();
+    const { app } = createTestApp({
+      limits: { bodyBytesMax: 200_000 },
+      wrapStore: (store) => ({
+        ...store,
+        append: (arrivals) => release.promise.then(() => store.append(arrivals)),
+      }),
+    });
+    const body = `[${"0,".repeat(65_535)}0]`;
+    const post = async () =>
+      (await app.request("/webhooks/mqtt", { method: "POST", body, headers: json })).status;
+    const waiting = [post(), post(), post()];
+    expect(await post()).toBe(503);
+    release.resolve();
+    expect(await Promise.all(waiting)).toEqual([200, 200, 200]);
+  });
 });

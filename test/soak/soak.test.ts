@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { receiverAway } from "../integration/scenarios/away.ts";
+import { bridgeUnderKills } from "../integration/scenarios/bridge.ts";
 import { killUnderLoad } from "../integration/scenarios/crash.ts";
+import { buildCollector, installMosquitto } from "../integration/setup.ts";
 
 const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const propertyRuns = "100000";
@@ -11,6 +13,12 @@ const propertyTests = ["test/payload", "test/source", "test/handlers/bad-input.t
 describe("soak", () => {
   it(`50 kills under load lose nothing and count nothing twice (seed ${seed})`, async () => {
     await killUnderLoad({ kills: 50, seed });
+  });
+
+  it(`200000 messages through a bridge all arrive, whatever is killed (seed ${seed})`, async () => {
+    installMosquitto();
+    buildCollector();
+    await bridgeUnderKills({ count: 200_000, seed });
   });
 
   it("a receiver that is away for a minute gets everything in order", async () => {

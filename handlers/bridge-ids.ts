@@ -1,0 +1,143 @@
+/**
+ * By what the store knows a message again that the broker delivers again. MQTT has only Packet Identifiers for that:
+ * the broker frees one when it gets the PUBACK, may use it at once for another message, which may even say the same,
+ * and repeats after a reconnect, with DUP, what it has no PUBACK for. A message that is taken for a repeat and is
+ * none would be lost, which is worse than one that is stored twice. So a repeat is known by one of two proofs:
+ *
+ * - Its PUBACK was never sent: the broker cannot have freed the identifier.
+ * - The broker counts its identifiers up, and so uses each again only after all the others. That is believed once
+ *   they have risen by more than so many as the broker may have in flight, which takes one that frees and uses again.
+ *   From then on a message is named by a block and its identifier in it. No block goes on when the identifiers come
+ *   round or begin anew.
+ *
+ * Either serves the next connection alone: a broker that was started meanwhile may count anew, or go back to what it
+ * saved, but what it repeats first it had sent before. The blocks are kept on disk for a gateway that was killed, and
+ * removed from there before it connects.
+ *
+ * ```
+ *            first            first + blockLength
+ *   ──────────┼───── earlier ─────┼───── latest ──▶ newest   … in flight, not seen yet
+ * ```
+ *
+ * Source: MQTT 5.0, 2.2.1, 3.3.1.1, 4.4 and 4.9.
+ */
+
+/** Identifiers of a block are named by it. */
+export interface IdBlock {
+  name: string;
+  /** Packet Identifier that it begins with. */
+  first: number;
+}
+
+/** Where blocks outlive the process. */
+export interface IdJournal {
+  /** Empty when it cannot be read. */
+  read(): readonly IdBlock[];
+  /** Returns when the process may be killed, and when there are none, the machine too. */
+  write(blocks: readonly IdBlock[]): void;
+}
+
+export interface MessageIds {
+  /** Before the broker is asked for a connection. Errors: those of the journal. */
+  prepare(): void;
+  /** The broker may send on a new connection from now on, whether it is heard or not. */
+  reached(): void;
+  /** The broker has accepted the connection, and kept the session or not. */
+  begin(options: { isResumed: boolean }): void;
+  /** Of a message of QoS 1. Errors: those of the journal. */
+  idOf(packet: { packetId: number; isDup: boolean }): string;
+  /** The PUBACKs go out. */
+  acknowledged(packetIds: readonly number[]): void;
+}
+
+/** Together, blocks are much shorter than the identifiers are many. */
+const blockLengthMin = 512;
+const blockLengthMax = 8_192;
+const blocksMax = 4;
+
+/** Without a journal, and where more may be in flight than a block may have, the first proof is the only one. */
+export function createMessageIds(options: {
+  journal: IdJournal | undefined;
+  /** Most messages that the broker may have in flight. */
+  inflightMax: number;
+  uuid: () => string;
+}): MessageIds {
+  const { inflightMax, uuid } = options;
+  const blockLength = Math.max(inflightMax, blockLengthMin);
+  const journal = inflightMax <= blockLengthMax ? options.journal : undefined;
+  const processName = uuid();
+  let unnamed = 0;
+  /** Names by Packet Identifier: what was not acknowledged on the connection before, and what is not yet on this one. */
+  let repeatable = new Map<number, string>();
+  let open = new Map<number, string>();
+  /** Of the connection before, and of this one; the latest first. */
+  let before: readonly IdBlock[] = journal?.read() ?? [];
+  let blocks: readonly IdBlock[] = [];
+  let hasReached = false;
+  let isJournalEmpty = before.length === 0;
+  let newest: number | undefined;
+  /** By how much the identifiers have risen. */
+  let rise = 0;
+
+  function keep(next: readonly IdBlock[]) {
+    blocks = [];
+    isJournalEmpty = false;
+    journal?.write(next);
+    blocks = next;
+  }
+
+  function nameIn(candidates: readonly IdBlock[], packetId: number): string | undefined {
+    const block = candidates.find(
+      ({ first }) => packetId >= first && packetId < first + blockLength + inflightMax,
+    );
+    return block && `${block.name}/${packetId}`;
+  }
+
+  /** See how the broker counts. */
+  function follow(packetId: number) {
+    const step = newest === undefined ? 1 : packetId - newest;
+    newest = packetId;
+    const [latest] = blocks;
+    if (step < 1 || step > inflightMax) {
+      rise = 0;
+      if (latest) keep([]);
+      return;
+    }
+    rise += step;
+    const isDue = latest ? packetId >= latest.first + blockLength : rise > 2 * inflightMax;
+    if (isDue) keep([{ name: uuid(), first: packetId }, ...blocks.slice(0, blocksMax - 1)]);
+  }
+
+  return {
+    prepare() {
+      if (isJournalEmpty) return;
+      journal?.write([]);
+      isJournalEmpty = true;
+    },
+    reached() {
+      if (hasReached) before = blocks;
+      hasReached = true;
+      repeatable = open;
+      open = new Map();
+      blocks = [];
+      newest = undefined;
+      rise = 0;
+    },
+    begin({ isResumed }) {
+      if (isResumed) return;
+      repeatable = new Map();
+      before = [];
+    },
+    idOf({ packetId, isDup }) {
+      if (journal) follow(packetId);
+      const repeated = isDup ? (repeatable.get(packetId) ?? nameIn(before, packetId)) : undefined;
+      const name = repeated ?? nameIn(blocks, packetId) ?? `${processName}/${++unnamed}`;
+      repeatable.delete(packetId);
+      open.set(packetId, name);
+      return name;
+    },
+    acknowledged(packetIds) {
+      for (const packetId of packetIds) open.delete(packetId);
+    },
+  };
+}

@@ -1,0 +1,308 @@
+import { describe, expect, it } from "vitest";
+import { createMessageIds } from "../../handlers/bridge-ids.ts";
+import { createIntake } from "../../handlers/bridge-intake.ts";
+import { createBackOff } from "../../pipeline/back-off.ts";
+import type { BridgeConfig } from "../../pipeline/config/config.ts";
+import { StoreFullError } from "../../pipeline/errors.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+import { bridgeConfig, createHeldReceiver, publishPacket, turn } from "./bridge-setup.ts";
+
+function open(fields: Partial<BridgeConfig> = {}) {
+  const config = bridgeConfig(fields);
+  const clock = createFakeClock();
+  const receiver = createHeldReceiver();
+  const counters = { retainedSkipped: 0, droppedWhenBusy: 0 };
+  const acknowledged: number[] = [];
+  /** When they were sent. */
+  const pings: number[] = [];
+  const startedAtMs = clock.monotonicMs();
+  const withheld: (string | undefined)[] = [];
+  const ids = createMessageIds({ journal: undefined, inflightMax: 10, uuid: () => crypto.randomUUID() });
+  ids.reached();
+  const intake = createIntake({
+    config,
+    receiver,
+    ids,
+    clock,
+    backOff: createBackOff(() => 0.5),
+    acknowledge: (packetIds) => acknowledged.push(...packetIds),
+    keepAlive: () => void pings.push(clock.monotonicMs() - startedAtMs),
+    onWithheld: (cause) => withheld.push(cause?.message),
+    counters,
+  });
+  /** What came in one piece with others. */
+  function takeAtOnce(messageId: number, more: Parameters<typeof publishPacket>[0] = {}) {
+    const state = { hasGoneOn: false, error: undefined as Error | undefined };
+    intake.take(publishPacket({ messageId, payload: String(messageId), ...more }), (error) => {
+      state.hasGoneOn = true;
+      state.error = error;
+    });
+    return state;
+  }
+  async function take(...packet: Parameters<typeof takeAtOnce>) {
+    const state = takeAtOnce(...packet);
+    await turn();
+    return state;
+  }
+  return { intake, take, takeAtOnce, receiver, clock, counters, acknowledged, pings, withheld };
+}
+
+const full = new StoreFullError("Full");
+
+describe("createIntake", () => {
+  it("take() acknowledges a message once it is stored", async () => {
+    const { take, receiver, acknowledged } = open();
+    const state = await take(1);
+    expect(state).toMatchObject({ hasGoneOn: true, error: expect.any(Error) });
+    await turn();
+    expect(acknowledged).toEqual([]);
+    receiver.calls[0]?.accept();
+    await turn();
+    expect(acknowledged).toEqual([1]);
+  });
+
+  it("take() works on messages at the same time and acknowledges them in their order of arrival", async () => {
+    const { take, receiver, acknowledged } = open();
+    for (const packetId of [5, 3, 9]) await take(packetId);
+    expect(receiver.calls).toHaveLength(3);
+    receiver.calls[2]?.accept();
+    receiver.calls[1]?.accept();
+    await turn();
+    expect(acknowledged).toEqual([]);
+    receiver.calls[0]?.accept();
+    await turn();
+    expect(acknowledged).toEqual([5, 3, 9]);
+  });
+
+  it("take() stores together what comes at once, up to a limit of messages and of bytes", async () => {
+    const { takeAtOnce, receiver, acknowledged } = open({ maxInflightMessages: 1_000 });
+    takeAtOnce(1);
+    takeAtOnce(2, { qos: 0 });
+    takeAtOnce(3);
+    await turn();
+    receiver.calls[0]?.accept();
+    await turn();
+    expect(acknowledged).toEqual([1, 3]);
+    for (let packetId = 1; packetId <= 300; packetId++) takeAtOnce(packetId);
+    for (let packetId = 301; packetId <= 303; packetId++)
+      takeAtOnce(packetId, { payload: "x".repeat(65_536) });
+    await turn();
+    expect(receiver.calls.map(({ text }) => text.split(",").length)).toEqual([3, 256, 45, 1, 1]);
+  });
+
+  it("take() drops messages of QoS 0 from what is tried again", async () => {
+    const { takeAtOnce, receiver, clock, counters } = open();
+    takeAtOnce(1);
+    takeAtOnce(2, { qos: 0 });
+    await turn();
+    receiver.calls[0]?.fail(full);
+    clock.advance(await clock.asleep());
+    await receiver.until(2);
+    expect(receiver.calls.map(({ text }) => text)).toEqual(["1,2", "1"]);
+    expect(counters.droppedWhenBusy).toBe(1);
+  });
+
+  it("take() keeps what the store refuses, tries again together, and acknowledges nothing out of order", async () => {
+    const { take, receiver, clock, acknowledged, withheld } = open();
+    await take(1);
+    await take(2);
+    receiver.calls[0]?.fail(full);
+    receiver.calls[1]?.accept();
+    expect(await clock.asleep()).toBe(1_000);
+    await take(3);
+    expect(acknowledged).toEqual([]);
+    expect(receiver.calls).toHaveLength(2);
+    clock.advance(1_000);
+    await receiver.until(4);
+    expect(receiver.calls.map(({ text }) => text)).toEqual(["1", "2", "1", "3"]);
+    receiver.calls[3]?.accept();
+    receiver.calls[2]?.accept();
+    await turn();
+    expect(acknowledged).toEqual([1, 2, 3]);
+    expect(withheld).toEqual(["Full", undefined]);
+  });
+
+  it("take() waits longer after each failure, and short again after a success", async () => {
+    const { take, receiver, clock } = open();
+    await take(1);
+    for (const [attempt, delayMs] of [1_000, 1_500, 2_250].entries()) {
+      receiver.calls[attempt]?.fail(full);
+      expect(await clock.asleep()).toBe(delayMs);
+      clock.advance(delayMs);
+      await receiver.until(attempt + 2);
+    }
+    receiver.calls[3]?.accept();
+    await turn();
+    await take(2);
+    receiver.calls[4]?.fail(full);
+    expect(await clock.asleep()).toBe(1_000);
+  });
+
+  it("take() gives a message the same message id at each attempt", async () => {
+    const { take, receiver, clock } = open();
+    await take(1);
+    receiver.calls[0]?.fail(full);
+    clock.advance(await clock.asleep());
+    await receiver.until(2);
+    expect(receiver.calls[1]?.message.messageId).toBe(receiver.calls[0]?.message.messageId);
+    expect(receiver.calls[0]?.message.messageId).toEqual(expect.any(String));
+  });
+
+  it("take() lets a message expire from its arrival on, however long it waits", async () => {
+    const { take, receiver, clock } = open();
+    const arrivedAtUs = clock.nowUs();
+    await take(1, { properties: { messageExpiryInterval: 2 } });
+    receiver.calls[0]?.fail(full);
+    clock.advance(await clock.asleep());
+    await receiver.until(2);
+    expect(receiver.calls[1]?.message).toMatchObject({
+      publishedAtUs: arrivedAtUs,
+      messageExpiryIntervalSeconds: 2,
+    });
+  });
+
+  it("take() stops the client when the broker sends far more than its limit in flight", async () => {
+    const { take, receiver } = open({ maxInflightMessages: 2 });
+    for (const packetId of [1, 2, 3]) expect((await take(packetId)).hasGoneOn).toBe(true);
+    const fourth = await take(4);
+    expect(fourth.hasGoneOn).toBe(false);
+    receiver.calls[0]?.accept();
+    await turn();
+    expect(fourth.hasGoneOn).toBe(true);
+  });
+
+  it("take() keeps the connection alive while the client reads nothing", async () => {
+    const { take, receiver, clock, pings } = open({ maxInflightMessages: 1 });
+    await take(1);
+    await take(2);
+    for (let times = 0; times < 3; times++) clock.advance(await clock.asleep());
+    await turn();
+    expect(pings).toEqual([0, 30_000, 60_000, 90_000]);
+    receiver.calls[0]?.accept();
+    await turn();
+    clock.advance(30_000);
+    await turn();
+    expect(pings).toHaveLength(4);
+  });
+
+  it("take() answers a repeat on the same connection once", async () => {
+    const { take, receiver, acknowledged } = open();
+    await take(1);
+    await take(1, { dup: true });
+    expect(receiver.calls).toHaveLength(1);
+    receiver.calls[0]?.accept();
+    await turn();
+    expect(acknowledged).toEqual([1]);
+    await take(1);
+    expect(receiver.calls).toHaveLength(2);
+    expect(receiver.calls[1]?.message.messageId).not.toBe(receiver.calls[0]?.message.messageId);
+  });
+
+  it("take() acknowledges a retained message in its turn, counts it, and does not store it", async () => {
+    const { take, receiver, acknowledged, counters } = open();
+    await take(1);
+    await take(2, { retain: true });
+    await take(0, { retain: true, qos: 0 });
+    expect(acknowledged).toEqual([]);
+    receiver.calls[0]?.accept();
+    await turn();
+    expect(acknowledged).toEqual([1, 2]);
+    expect(receiver.calls).toHaveLength(1);
+    expect(counters.retainedSkipped).toBe(2);
+  });
+
+  it("take() stores a retained message where that is wanted", async () => {
+    const { take, receiver, counters } = open({ retained: true });
+    await take(1, { retain: true });
+    expect(receiver.calls[0]?.message.retain).toBe(true);
+    expect(counters.retainedSkipped).toBe(0);
+  });
+
+  it("take() stores a message of QoS 0, without a message id and a PUBACK", async () => {
+    const { take, receiver, acknowledged, counters } = open();
+    const state = await take(0, { qos: 0 });
+    expect(state).toEqual({ hasGoneOn: true, error: undefined });
+    expect(receiver.calls[0]?.message.messageId).toBeUndefined();
+    receiver.calls[0]?.accept();
+    await turn();
+    expect(acknowledged).toEqual([]);
+    expect(counters.droppedWhenBusy).toBe(0);
+  });
+
+  it("take() drops and counts a message of QoS 0 that the store refuses, and those until it is tried again", async () => {
+    const { take, receiver, clock, counters, withheld } = open();
+    await take(0, { qos: 0 });
+    receiver.calls[0]?.fail(full);
+    await turn();
+    await take(0, { qos: 0 });
+    expect(counters.droppedWhenBusy).toBe(2);
+    clock.advance(await clock.asleep());
+    await turn();
+    await take(0, { qos: 0 });
+    receiver.calls[1]?.accept();
+    await turn();
+    expect(counters.droppedWhenBusy).toBe(2);
+    expect(withheld).toEqual(["Full", undefined]);
+  });
+
+  it("take() drops and counts messages of QoS 0 beyond so many that wait", async () => {
+    const { take, takeAtOnce, receiver, counters } = open();
+    for (let n = 0; n < 2_003; n++) takeAtOnce(0, { qos: 0 });
+    await turn();
+    expect(counters.droppedWhenBusy).toBe(3);
+    for (const call of receiver.calls) call.accept();
+    await turn();
+    await take(0, { qos: 0 });
+    expect(counters.droppedWhenBusy).toBe(3);
+  });
+
+  it("take() drops and counts messages of QoS 0 when so many bytes wait", async () => {
+    const { takeAtOnce, counters } = open();
+    for (let n = 0; n < 18; n++) takeAtOnce(0, { qos: 0, payload: "x".repeat(1_048_576) });
+    expect(counters.droppedWhenBusy).toBe(2);
+  });
+
+  it("stop() acknowledges what is being stored, and takes nothing more", async () => {
+    const { intake, take, takeAtOnce, receiver, acknowledged } = open();
+    takeAtOnce(1);
+    const stopped = intake.stop();
+    const late = await take(2);
+    expect(late.hasGoneOn).toBe(true);
+    await take(0, { qos: 0 });
+    receiver.calls[0]?.accept();
+    await stopped;
+    expect(acknowledged).toEqual([1]);
+    expect(receiver.calls).toHaveLength(1);
+  });
+
+  it("stop() leaves what waits for room to the broker", async () => {
+    const { intake, take, receiver, clock, acknowledged } = open();
+    await take(1);
+    receiver.calls[0]?.fail(full);
+    await clock.asleep();
+    await take(2);
+    await intake.stop();
+    expect(acknowledged).toEqual([]);
+    expect(receiver.calls).toHaveLength(1);
+  });
+
+  it("stop() ends with the last message that is being stored, also when it fails", async () => {
+    const { intake, take, receiver, acknowledged } = open();
+    await take(1);
+    await take(2);
+    const stopped = intake.stop();
+    receiver.calls[0]?.accept();
+    receiver.calls[1]?.fail(full);
+    await stopped;
+    expect(acknowledged).toEqual([1]);
+  });
+
+  it("close() lets what is being stored be stored, and acknowledges nothing more", async () => {
+    const { intake, take, receiver, acknowledged } = open();
+    await take(1);
+    intake.close();
+    receiver.calls[0]?.accept();
+    await turn();
+    expect(acknowledged).toEqual([]);
+  });
+});

@@ -25,6 +25,7 @@ export function createOriginAttributes({
       throw new Error(`Cannot read attribute ${key} of source ${name}: ${template.fault}`);
     return [key, template];
   });
+  const rules = new Map(Object.entries(attributes));
   const baggageKeys = new Set(baggage);
   if (templates.length === 0 && baggageKeys.size === 0) return undefined;
 
@@ -33,11 +34,12 @@ export function createOriginAttributes({
     for (const [key, template] of templates) {
       const value = template.resolve(message);
       if (value !== undefined)
-        added.push({ key, value, valuesMax: template.isStatic ? undefined : valuesMax });
+        added.push({ key, value, ...(!template.isStatic && { valuesMax, rule: rules.get(key) }) });
     }
     if (baggageKeys.size > 0) {
       for (const [key, value] of readBaggage(message.userProperties, baggageKeys)) {
-        if (!added.some((attribute) => attribute.key === key)) added.push({ key, value, valuesMax });
+        if (!added.some((attribute) => attribute.key === key))
+          added.push({ key, value, valuesMax, rule: rules.get(key) });
       }
     }
     return added.length === 0 ? undefined : added;

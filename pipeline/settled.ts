@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import { NotSettledError } from "./errors.ts";
 import { type LaneName, laneKey } from "./message.ts";
-import type { Lane, Owed } from "./store/batch-store.ts";
+import { isAmong, type Lane, type Owed } from "./store/batch-store.ts";
 
 export interface WaitOptions {
   /** Longest wait; undefined: as long as it takes. */
@@ -45,8 +45,7 @@ export function createSettled({
   function findLeft(owed: readonly Owed[]): Waiter["left"] {
     return owed.flatMap(({ lanes: mask, id }) =>
       lanes
-        // Masks have up to 48 bits, which the bit operators would cut to 32.
-        .filter((lane) => Math.floor(mask / lane.mask) % 2 === 1)
+        .filter((lane) => isAmong(mask, lane.mask))
         .map(({ name }) => ({ lane: laneKey(name), id }))
         .filter(isLeft),
     );

@@ -1,4 +1,6 @@
 import { toError } from "../../pipeline/errors.ts";
+import { isAmong } from "../../pipeline/store/batch-store.ts";
+import { createAwaitedLane } from "./awaited-lane.ts";
 import { assembleDelivery, type DeliveryOptions } from "./delivery.ts";
 import type { DeliveryDriver } from "./delivery-protocol.ts";
 
@@ -11,28 +13,14 @@ export function startDeliveryInPlace(
   options: DeliveryOptions & { onFailure(error: Error): void },
 ): DeliveryDriver {
   const delivery = assembleDelivery(options);
-  /** Its loops run until the gateway closes. */
-  let isRunning = false;
-  let waiting = 0;
-  let nobodyWaits = new AbortController();
-  let driving: Promise<void> = Promise.resolve();
+  const fail = (error: unknown) => options.onFailure(toError(error));
+  const awaited = delivery.lanes.map((lane) => ({
+    mask: options.store.lane(lane.name).mask,
+    ...createAwaitedLane(lane, fail),
+  }));
 
-  function fail(error: unknown) {
-    options.onFailure(toError(error));
-  }
-
-  function enter() {
-    waiting += 1;
-    if (isRunning || waiting > 1) return;
-    nobodyWaits = new AbortController();
-    const { signal } = nobodyWaits;
-    // The loops of before may be about to end.
-    driving = driving.then(() => delivery.drive(signal)).catch(fail);
-  }
-
-  function leave() {
-    waiting -= 1;
-    if (waiting === 0) nobodyWaits.abort();
+  async function endAwaited() {
+    await Promise.all(awaited.map((lane) => lane.end()));
   }
 
   return {
@@ -40,24 +28,27 @@ export function startDeliveryInPlace(
     flush: delivery.flush,
     health: async () => delivery.lanes.map((lane) => ({ lane: lane.name, health: lane.health() })),
     credentials: async () => delivery.credentials(),
-    run() {
-      isRunning = true;
-      nobodyWaits.abort();
-      return driving.then(() => delivery.run()).catch(fail);
-    },
-    /** A function host may freeze this process once the last answer is given: no attempt outlives it. */
-    async whileAwaited(waitingFor) {
-      enter();
+    /** Its loops run until the gateway closes. */
+    run: () =>
+      endAwaited()
+        .then(() => delivery.run())
+        .catch(fail),
+    /**
+     * A function host may freeze this process once the last answer is given: no attempt outlives it. One that nobody
+     * waits for is not begun, or each answer would cut it off, and leave one more copy of it at its receiver.
+     */
+    async whileAwaited(waiting, owed) {
+      const owing = awaited.filter(({ mask }) => owed.some(({ lanes }) => isAmong(lanes, mask)));
+      for (const lane of owing) lane.enter();
       try {
-        return await waitingFor;
+        return await waiting;
       } finally {
-        leave();
+        for (const lane of owing) lane.leave();
       }
     },
     async stop(options) {
       await delivery.stop(options);
-      nobodyWaits.abort();
-      await driving;
+      await endAwaited();
       await delivery.close();
     },
   };

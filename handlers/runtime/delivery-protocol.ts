@@ -12,6 +12,7 @@ import type { CredentialReport } from "../../pipeline/credential-report.ts";
 import type { FlushOptions, FlushResult, LaneHealth } from "../../pipeline/deliver.ts";
 import type { Logger } from "../../pipeline/logger.ts";
 import type { LaneName } from "../../pipeline/message.ts";
+import type { Owed } from "../../pipeline/store/batch-store.ts";
 import type { ExportObservation } from "../../pipeline/telemetry.ts";
 
 /** What the thread is started with. `port` leads to the writer thread of the store. */
@@ -36,8 +37,8 @@ export interface DeliveryDriver {
   run: Call<"run">;
   /** Flush what is due for at most `graceMs`, then end. */
   stop: Call<"stop">;
-  /** Drives every lane while somebody waits for its messages, where `run` does not. */
-  whileAwaited?(waitingFor: Promise<void>): Promise<void>;
+  /** Drives the lanes that owe what somebody waits for, until they do no more, where `run` does not. */
+  whileAwaited?(waiting: Promise<void>, owed: readonly Owed[]): Promise<void>;
 }
 
 /** None of them rejects: what fails is a lane's condition, and what cannot happen ends the thread. */

@@ -25,8 +25,8 @@ const record: SeriesRecord = {
 };
 
 /**
- * The values that are told apart of the attributes which origins add to metrics: of each origin and attribute the
- * first `valuesMax` ones that were sent. They are kept among the series, as records without values, so that a batch
+ * The values that are told apart of the attributes which origins add to metrics: of each origin, attribute and rule
+ * the first `valuesMax` ones that were sent. They are kept among the series, as records without values, so that a batch
  * which is encoded again, also after a crash, has the same ones.
  */
 export class AttributeValues {
@@ -74,8 +74,9 @@ export class AttributeValues {
   }
 
   /** A value was met for which there is no room. */
-  passed(source: string, { key, valuesMax = 0 }: AddedAttribute): void {
-    const scope = scopeOf(source, key);
+  passed(source: string, attribute: AddedAttribute): void {
+    const { key, valuesMax = 0 } = attribute;
+    const scope = scopeOf(source, attribute);
     if (this.#told.has(scope)) return;
     this.#told.add(scope);
     this.#onValuesMax?.({ source, attribute: key, valuesMax });
@@ -120,8 +121,9 @@ export class BatchValues {
     this.#opened.clear();
   }
 
-  #admits(source: string, { key, value, valuesMax = 0 }: AddedAttribute, undo: Undo[]): boolean {
-    const scope = scopeOf(source, key);
+  #admits(source: string, attribute: AddedAttribute, undo: Undo[]): boolean {
+    const { value, valuesMax = 0 } = attribute;
+    const scope = scopeOf(source, attribute);
     const stateKey = (scope + value).toWellFormed();
     const opened = this.#opened.get(scope);
     if (this.#values.has(stateKey) || opened?.has(stateKey)) return true;
@@ -134,13 +136,14 @@ export class BatchValues {
 }
 
 /** Begins the key of each value of an attribute; no metric's series has such a key. */
-function scopeOf(source: string, attribute: string): string {
-  return `value ${source.length},${attribute.length},${source}${attribute}`;
+function scopeOf(source: string, { key, rule = "" }: AddedAttribute): string {
+  return `value ${source.length},${key.length},${rule.length},${source}${key}${rule}`;
 }
 
 /** The scope that a key begins with; undefined when it is that of a series. */
 function scopeIn(key: string): string | undefined {
   if (!key.startsWith("value ")) return undefined;
-  const [head = "", sourceLength, attributeLength] = /^value (\d+),(\d+),/.exec(key) ?? [];
-  return key.slice(0, head.length + Number(sourceLength) + Number(attributeLength));
+  const [head = "", ...lengths] = /^value (\d+),(\d+),(\d+),/.exec(key) ?? [];
+  const end = lengths.reduce((sum, length) => sum + Number(length), head.length);
+  return key.slice(0, end);
 }

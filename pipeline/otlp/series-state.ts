@@ -105,8 +105,9 @@ export class SeriesState {
       if (!isDue || !isRunning) continue;
       found.push({ key, statedUnixNano: Number(time > changed ? time : changed) });
     }
-    // Those of equal instants stay in the order in which they came into the state, which a restart keeps.
-    return found.sort((a, b) => a.statedUnixNano - b.statedUnixNano).map(({ key }) => key);
+    // The order in which they came into the state is not the one in which a restart finds them.
+    found.sort((a, b) => a.statedUnixNano - b.statedUnixNano || (a.key < b.key ? -1 : 1));
+    return found.map(({ key }) => key);
   }
 
   /** Take changed series over. Gives what to save; undefined when there are none. */

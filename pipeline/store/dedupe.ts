@@ -11,6 +11,8 @@
  * An index on disk would cost three to six times as much as the inserts themselves.
  */
 
+import { isAmong } from "./batch-store.ts";
+
 /** Of an identity: 8 bytes name the message, 8 bytes are the digest of its content. */
 export const identityBytes = 16;
 
@@ -20,12 +22,30 @@ const empty = -1;
 /** The same name, with other content only. */
 const conflicting = -2;
 
+/** A lane that owes messages, and the last one that it does not. */
+export interface LaneDebt {
+  mask: number;
+  settledId: number;
+}
+
 export interface DedupeOptions {
   windowSeconds: number;
   entriesMax: number;
-  /** For `idOf`. */
-  holdsIds?: boolean | undefined;
+  /**
+   * The lanes that owe something, where repeats wait for what they repeat: an entry is then known beyond the window
+   * for as long as a lane owes its message, and `idOf` knows the message.
+   */
+  debts?: (() => readonly LaneDebt[]) | undefined;
 }
+
+/** The message of an entry, and the lanes that owe it or did. */
+export interface Debt {
+  id: number;
+  lanes: number;
+}
+
+const noDebt: Debt = { id: 0, lanes: 0 };
+const everyLane = 2 ** 48 - 1;
 
 export type DedupeFinding = "new" | "duplicate" | "idConflict";
 
@@ -35,6 +55,7 @@ export class DedupeTable {
   #capacity = capacityMin;
   #words = new Uint32Array(capacityMin * wordsPerEntry);
   #arrivedUs = new Float64Array(capacityMin);
+  readonly #debts: DedupeOptions["debts"];
   /** The messages' ids in the store, where somebody wants them. */
   #ids: Float64Array | undefined;
   /** Twice as many slots as entries; each holds an entry's place in the ring or `empty`. */
@@ -47,7 +68,8 @@ export class DedupeTable {
     this.#entriesMax = options.entriesMax;
     this.#first = options.firstSequence ?? 0;
     this.#next = this.#first;
-    if (options.holdsIds) this.#ids = new Float64Array(capacityMin);
+    this.#debts = options.debts;
+    if (options.debts) this.#ids = new Float64Array(capacityMin);
   }
 
   get enabled(): boolean {
@@ -69,20 +91,20 @@ export class DedupeTable {
   }
 
   /** Look an identity up, and remember it, with the message's id, unless it is a duplicate. */
-  add(identity: Uint8Array, arrivedAtUs: number, id = 0): DedupeFinding {
-    const found = this.#find(identity, arrivedAtUs);
+  add(identity: Uint8Array, arrivedAtUs: number, { id, lanes } = noDebt): DedupeFinding {
+    const found = this.#find(identity, arrivedAtUs, lanes);
     if (found >= 0) return "duplicate";
     this.restore(identity, 0, arrivedAtUs, id);
     return found === conflicting ? "idConflict" : "new";
   }
 
   /** Id of the message that this one repeats; 0 when there is none, or it is not held. */
-  idOf(identity: Uint8Array, arrivedAtUs: number): number {
-    return this.#ids?.[this.#find(identity, arrivedAtUs)] ?? 0;
+  idOf(identity: Uint8Array, arrivedAtUs: number, lanes: number): number {
+    return this.#ids?.[this.#find(identity, arrivedAtUs, lanes)] ?? 0;
   }
 
   /** Place of the entry that this identity repeats; `empty` or `conflicting` when it repeats none. */
-  #find(identity: Uint8Array, arrivedAtUs: number): number {
+  #find(identity: Uint8Array, arrivedAtUs: number, lanes: number): number {
     const a = wordOf(identity, 0);
     const b = wordOf(identity, 4);
     let found = empty;
@@ -91,7 +113,8 @@ export class DedupeTable {
       if (place === empty) return found;
       const word = place * wordsPerEntry;
       if (this.#words[word] !== a || this.#words[word + 1] !== b) continue;
-      if ((this.#arrivedUs[place] ?? 0) <= arrivedAtUs - this.#windowUs) continue;
+      const isOver = (this.#arrivedUs[place] ?? 0) <= arrivedAtUs - this.#windowUs;
+      if (isOver && !this.#isOwed(place, lanes, this.#debts?.())) continue;
       if (this.#words[word + 2] === wordOf(identity, 8) && this.#words[word + 3] === wordOf(identity, 12)) {
         return place;
       }
@@ -122,15 +145,25 @@ export class DedupeTable {
     }
   }
 
-  /** Forget the oldest entries that left the window or are too many. */
+  /** Forget the oldest entries that left the window, and are owed no more, or are too many. */
   evict(nowUs: number): void {
     const before = nowUs - this.#windowUs;
+    let debts: readonly LaneDebt[] | undefined;
     while (this.size > 0) {
       const place = this.#first & (this.#capacity - 1);
-      if (this.size <= this.#entriesMax && (this.#arrivedUs[place] ?? 0) > before) return;
+      if (this.size <= this.#entriesMax) {
+        if ((this.#arrivedUs[place] ?? 0) > before) return;
+        debts ??= this.#debts?.();
+        if (this.#isOwed(place, everyLane, debts)) return;
+      }
       this.#unlink(place);
       this.#first++;
     }
+  }
+
+  #isOwed(place: number, lanes: number, debts: readonly LaneDebt[] = []): boolean {
+    const id = this.#ids?.[place] ?? 0;
+    return debts.some(({ mask, settledId }) => id > settledId && isAmong(lanes, mask));
   }
 
   /** The identities from `sequence` on, one after another. */

@@ -10,6 +10,7 @@ import {
   type Settlement,
   type StoredMessage,
 } from "./batch-store.ts";
+import type { LaneDebt } from "./dedupe.ts";
 
 /** A message and how many lanes still owe it. */
 export interface Row {
@@ -55,6 +56,11 @@ export class MemoryLane implements Lane {
     this.#queue.push(row);
     this.#counts.owed += 1;
     row.owedBy += 1;
+  }
+
+  /** Undefined: it owes nothing. */
+  debt(): LaneDebt | undefined {
+    return this.#queue.length === 0 ? undefined : { mask: this.mask, settledId: this.#cursor };
   }
 
   ledger(): LaneLedger {

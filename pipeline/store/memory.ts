@@ -31,7 +31,8 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
   let bytes = 0;
   const sources: Record<string, SourceLedger> = {};
   const died = new Map<string, Ledger["deadLettered"][number]>();
-  const dedupe = new DedupeTable({ ...options.dedupe, holdsIds: options.reportsOwed });
+  const debts = () => lanes.flatMap((lane) => lane.debt() ?? []);
+  const dedupe = new DedupeTable({ ...options.dedupe, debts: options.reportsOwed ? debts : undefined });
   const graves = createDeadLetters({ bytesMax: options.deadLetterBytesMax, bytesOf: messageBytes });
 
   const lanes = options.lanes.map(
@@ -111,16 +112,16 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
   /** Expiry comes first, then repeats, then the other verdicts. */
   function findRepeat({ identity, verdict, arrivedAtUs }: Arrival, id: number): DedupeFinding {
     if (!identity || !dedupe.enabled || verdict.kind === "expired") return "new";
-    return dedupe.add(identity, arrivedAtUs, id);
+    const debt = verdict.kind === "accepted" ? { id, lanes: verdict.lanes } : undefined;
+    return dedupe.add(identity, arrivedAtUs, debt);
   }
 
   /** The next id is the message's own when it is accepted. */
   function findRepeats(arrivals: readonly Arrival[]) {
     let nextId = lastId + 1;
     return arrivals.map((arrival) => {
-      const isAccepted = arrival.verdict.kind === "accepted";
-      const repeat = findRepeat(arrival, isAccepted ? nextId : 0);
-      if (isAccepted && repeat !== "duplicate") nextId += 1;
+      const repeat = findRepeat(arrival, nextId);
+      if (arrival.verdict.kind === "accepted" && repeat !== "duplicate") nextId += 1;
       return { arrival, repeat };
     });
   }
@@ -157,7 +158,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
       if (verdict.kind === "accepted") {
         const { lanes: mask, expiresAtUs } = verdict;
         if (!isRepeat) store(message, { lanes: mask, expiresAtUs, arrivedAtUs });
-        owedIds?.add(mask, isRepeat && identity ? dedupe.idOf(identity, arrivedAtUs) : lastId);
+        owedIds?.add(mask, isRepeat && identity ? dedupe.idOf(identity, arrivedAtUs, mask) : lastId);
       }
       if (isRepeat) continue;
       if (verdict.kind === "deadLettered") {

@@ -102,7 +102,8 @@ function assemble(
   const lanes = new LaneCounters(db, registered);
   const deadLetters = new DeadLetters({ db, counters, messages, lanes, sources, space });
   const { windowSeconds } = options.dedupe;
-  const dedupeOptions = { windowSeconds, entriesMax: shares.dedupeEntries, holdsIds: options.reportsOwed };
+  const debts = options.reportsOwed ? () => lanes.debts() : undefined;
+  const dedupeOptions = { windowSeconds, entriesMax: shares.dedupeEntries, debts };
   const dedupe = new DedupeRows(db, dedupeOptions, counters.get("lastMessageId"));
   const sweeper = new Sweeper(db, (work) => space.sweeping(work));
   /** False too when it fails, as on a disk without any space left: the next settlement or append tries again. */

@@ -300,7 +300,7 @@ describe("a crash", () => {
     const after = plain.restarted();
     await after.flush();
     expect(after.exporter.requests[0]).toEqual(before.exporter.requests[1]);
-    expect(after.requests()).toEqual([["parts=3@60", "doors=1@60"], ["parts=4@60.001"]]);
+    expect(after.requests()).toEqual([["doors=1@60", "parts=3@60"], ["parts=4@60.001"]]);
     expect(await after.ledger()).toMatchObject({ owed: 3, delivered: 3, pending: 0, exportedItems: 3 });
   });
 

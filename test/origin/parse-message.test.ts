@@ -111,8 +111,8 @@ describe("createParse()", () => {
     const one = origin({ attributes, baggage: ["site"], attributeValuesMax: 3 });
     const told = stored({ clientId: "t-1", userProperties: [["baggage", "site=s"]] });
     expect(itemsOf([one], told).added).toEqual([
-      { key: "device", value: "t-1", valuesMax: 3 },
-      { key: "plant", value: "7", valuesMax: undefined },
+      { key: "device", value: "t-1", valuesMax: 3, rule: `\${clientId}` },
+      { key: "plant", value: "7" },
       { key: "site", value: "s", valuesMax: 3 },
     ]);
   });

@@ -22,8 +22,8 @@ import {
   settings,
 } from "./fixtures.ts";
 
-function device(value: string, valuesMax = 2): AddedAttribute {
-  return { key: "device", value, valuesMax };
+function device(value: string, valuesMax = 2, rule?: string): AddedAttribute {
+  return { key: "device", value, valuesMax, rule };
 }
 
 function gauge(value: number): MetricItem {
@@ -188,6 +188,21 @@ describe("valuesMax", () => {
     );
     expect(points(request, "b")[0]).toEqual([1, "x"]);
     expect(points(request, ",b")[1]).toEqual([2, "y"]);
+  });
+
+  it("begins anew for an attribute that is made otherwise, also after a restart, and remembers how it was made", () => {
+    const first = createMetricsEncoder(settings);
+    const { state } = send(first, of([device("a", 1, "x")], gauge(1)), of([device("b", 1, "y,")], gauge(2)));
+    const encoder = createMetricsEncoder(settings);
+    encoder.load(state ? [state.bytes] : []);
+    const { request } = send(
+      encoder,
+      of([device("c", 1, "y")], gauge(3)),
+      of([device("d", 1, "x")], gauge(4)),
+      of([device("e", 1, "y,")], gauge(5)),
+      of([device("a", 1, "x")], gauge(6)),
+    );
+    expect(points(request).map(([, value]) => value)).toEqual(["c", "(other)", "(other)", "a"]);
   });
 
   it("has no effect on an attribute with one value alone", () => {

@@ -150,6 +150,9 @@ describe("SeriesState", () => {
         for (let index = 0; index < 2500; index += 1) {
           expect(state.get(key(index))).toEqual(before.get(key(index)));
         }
+        // A restatement that was sealed before the restart states the same series again.
+        const ever = { changedAfter: 0n, quietSince: 2n ** 62n };
+        expect(state.unstated(ever)).toEqual(before.unstated(ever));
         expect(state.get("steady")).toEqual(record(7));
       }
     });

@@ -65,12 +65,12 @@ const payload = {
   logs: [{ level: "info", value: "x" }],
 };
 
-async function post(gateway: Gateway, messageId?: string) {
+async function post(gateway: Gateway, messageId?: string, items: object = payload) {
   const response = await gateway.fetch(
     new Request("http://127.0.0.1/webhooks/mqtt", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ topic: "t", messageId, payload }),
+      body: JSON.stringify({ topic: "t", messageId, payload: items }),
     }),
   );
   const body = (await response.json()) as Record<string, unknown>;
@@ -203,6 +203,20 @@ describe("a gateway between events", () => {
       }),
     );
     expect(await flushed.json()).toMatchObject({ messages: 2, pending: 0 });
+  });
+
+  it("attempts nothing of a lane again that no request waits for", async () => {
+    const { gateway, sink } = await setUp("a store in memory, between events", { acknowledgeTimeoutMs: 200 });
+    sink.behave(({ signal }) => (signal === "logs" ? { kind: "hang" } : { kind: "accept" }));
+    expect((await post(gateway)).status).toBe(503);
+    for (let round = 0; round < 5; round += 1) {
+      expect((await post(gateway, undefined, { metrics: payload.metrics })).status).toBe(200);
+    }
+    expect(sink.requests.filter(({ signal }) => signal === "logs")).toHaveLength(1);
+
+    sink.behave({ kind: "accept" });
+    expect((await post(gateway)).status).toBe(200);
+    expect((await lanesOf(gateway)).map(({ pending }) => pending)).toEqual([0, 0]);
   });
 
   it("goes on when loops take over from a request that waits", async () => {

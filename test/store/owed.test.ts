@@ -43,7 +43,15 @@ async function setUp(name: keyof typeof harnesses, options: Partial<StoreOptions
     const { owed } = await store.append(arrivals);
     return owed?.map(({ lanes, id }) => [lanes, id]);
   };
-  return { store, metrics, logs, both, named, owedOf };
+  /** The lane of metrics delivers all up to this id. */
+  const settle = async (lastId: number) => {
+    const lane = store.lane(metricsLane);
+    const { cursor } = await lane.position();
+    const messages = (await lane.read(cursor, 10)).filter(({ id }) => id <= lastId).length;
+    await lane.seal({ firstId: cursor + 1, lastId, sealedAtUs: startUs });
+    await lane.settle({ kind: "delivered", messages, expired: 0, items: 0, rejectedItems: 0 });
+  };
+  return { store, metrics, logs, both, named, owedOf, settle };
 }
 
 describe.each(Object.keys(harnesses) as (keyof typeof harnesses)[])("append() of the %s store", (name) => {
@@ -96,11 +104,35 @@ describe.each(Object.keys(harnesses) as (keyof typeof harnesses)[])("append() of
   });
 
   it("has an identity that left the window stand for the newer message", async () => {
-    const { named, owedOf } = await setUp(name, { dedupe: { windowSeconds: 10, entriesMax: 100 } });
+    const { settle, named, owedOf } = await setUp(name, { dedupe: { windowSeconds: 10, entriesMax: 100 } });
     expect(await owedOf(named("a"))).toEqual([[1, 1]]);
+    await settle(1);
     const later = { arrivedAtUs: startUs + 11_000_000 };
     expect(await owedOf(named("a", undefined, later))).toEqual([[1, 2]]);
     expect(await owedOf(named("a", undefined, later))).toEqual([[1, 2]]);
+  });
+
+  it("knows the repeat of a message that is still owed, however long it waits, and no longer", async () => {
+    const { settle, named, metrics, logs, owedOf } = await setUp(name, {
+      dedupe: { windowSeconds: 10, entriesMax: 100 },
+    });
+    await owedOf(named("a"), named("b"), named("log", logs));
+    const later = (seconds: number) => ({ arrivedAtUs: startUs + seconds * 1_000_000 });
+    expect(await owedOf(named("c", metrics, later(20)), named("b", metrics, later(20)))).toEqual([[1, 4]]);
+    expect(await owedOf(named("b", metrics, later(30)))).toEqual([[1, 2]]);
+    await settle(2);
+    expect(await owedOf(named("c", metrics, later(40)))).toEqual([[1, 4]]);
+    // The other lane's debt is none of it.
+    expect(await owedOf(named("b", metrics, later(40)))).toEqual([[1, 5]]);
+    expect(await owedOf(named("log", logs, later(40)))).toEqual([[2, 3]]);
+  });
+
+  it("knows no more messages than it may, though they are owed", async () => {
+    const { named, metrics, owedOf } = await setUp(name, { dedupe: { windowSeconds: 10, entriesMax: 2 } });
+    await owedOf(named("a"), named("b"), named("c"));
+    const later = { arrivedAtUs: startUs + 11_000_000 };
+    expect(await owedOf(named("c", metrics, later))).toEqual([[1, 3]]);
+    expect(await owedOf(named("a", metrics, later))).toEqual([[1, 4]]);
   });
 });
 
@@ -116,5 +148,22 @@ describe.each(["sqlite", "sqlite in its thread"] as const)("a %s store that is o
     expect((await store?.append([named("d")]))?.owed).toEqual([{ lanes: 1, id: 4 }]);
     expect((await store?.append([named("a")]))?.owed).toEqual([{ lanes: 1, id: 3 }]);
     expect((await store?.append([named("d")]))?.owed).toEqual([{ lanes: 1, id: 4 }]);
+  });
+
+  it("knows the repeat of what came before for as long as it is owed", async () => {
+    const { reopen, open } = harnesses[name];
+    const options = { reportsOwed: true, dedupe: { windowSeconds: 10, entriesMax: 100 } };
+    const before = await open(options);
+    const verdict = owedBy(before, [metricsLane]);
+    const named = (body: string, seconds: number) =>
+      arrival(body, verdict, { messageId: body, arrivedAtUs: startUs + seconds * 1_000_000 });
+    await before.append([named("a", 0)]);
+    const store = await reopen?.(before, options);
+    onTestFinished(() => store?.close());
+    await store?.append([named("b", 20)]);
+    expect(await store?.append([named("a", 30)])).toMatchObject({
+      duplicates: 1,
+      owed: [{ lanes: 1, id: 1 }],
+    });
   });
 });

@@ -99,6 +99,24 @@ it.each(["meta", "counters", "sources", "deaths", "state"])(
   },
 );
 
+it.each([
+  { lost: "messages were lost: they may be the ones", pages: () => [40], kind: "accepted" },
+  { lost: "dead letters alone were lost", pages: () => [rootOf("dead_letters")], kind: "duplicates" },
+])("repeats are $kind when $lost", async ({ pages, kind }) => {
+  await open();
+  const arrivals = () => {
+    const verdict = owedBy(store, [metricsLane]);
+    const body = "x".repeat(100);
+    return Array.from({ length: 2000 }, (_, n) => arrival(`${n} ${body}`, verdict, { messageId: `${n}` }));
+  };
+  await store.append(arrivals());
+  await store.close();
+  damage(pages());
+  await open();
+  expect(setAside()).toHaveLength(1);
+  expect(await store.append(arrivals())).toMatchObject({ [kind]: 2000 });
+});
+
 it("nothing is carried over when the lanes are lost, and the store works", async () => {
   await fillAndClose(1000);
   damage([rootOf("lanes")]);

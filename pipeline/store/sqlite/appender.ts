@@ -176,14 +176,14 @@ export class Appender {
         change.received++;
         change.lastReceivedAtUs = row.arrivedAtUs;
         if (verdict.kind !== "expired" && row.identity !== undefined && table !== undefined) {
-          const id = verdict.kind === "accepted" ? lastId + 1 : 0;
-          const finding = table.add(row.identity, row.arrivedAtUs, id);
+          const debt = verdict.kind === "accepted" ? { id: lastId + 1, lanes: verdict.lanes } : undefined;
+          const finding = table.add(row.identity, row.arrivedAtUs, debt);
           if (finding === "idConflict") change.idConflicts++;
           if (finding === "duplicate") {
             change.duplicates++;
             result.duplicates++;
-            if (owedIds && verdict.kind === "accepted")
-              owedIds.add(lanes.known(verdict.lanes), table.idOf(row.identity, row.arrivedAtUs));
+            if (owedIds && debt)
+              owedIds.add(lanes.known(debt.lanes), table.idOf(row.identity, row.arrivedAtUs, debt.lanes));
             continue;
           }
         }

@@ -1,5 +1,6 @@
 import { type LaneName, laneKey, type Signal } from "../../message.ts";
 import type { LaneLedger, LaneOptions } from "../batch-store.ts";
+import type { LaneDebt } from "../dedupe.ts";
 import { beginClaim, endClaim } from "./claim.ts";
 import type { Database, Statement } from "./driver.ts";
 import { LaneReader } from "./lane-reader.ts";
@@ -142,12 +143,16 @@ interface Counted {
 /** The lanes' counters as a whole. */
 export class LaneCounters {
   readonly #owe: Statement<[]>;
+  readonly #debts: Statement<[bit: number, settledId: number]>;
   readonly #row: Statement<[number, number, number, number, number, number]>;
   readonly #lanes: readonly Counted[];
   readonly #knownBits = new Map<number, number[]>();
 
   constructor(db: Database, lanes: { configured: readonly LaneRecord[]; removed: readonly LaneRecord[] }) {
     this.#owe = db.prepare("UPDATE lanes SET owed = owed + ? WHERE bit = ?");
+    this.#debts = db.prepare(
+      "SELECT bit, cursor FROM lanes WHERE owed > delivered + expired + dead_lettered",
+    );
     this.#row = db.prepare(
       "SELECT owed, delivered, expired, dead_lettered, exported_items, rejected_items FROM lanes WHERE bit = ?",
     );
@@ -167,6 +172,14 @@ export class LaneCounters {
   /** Within a transaction: `count` more messages are owed by each lane of the mask. */
   owe(mask: number, count: number): void {
     for (const bit of this.#bits(mask)) this.#owe.run(count, bit);
+  }
+
+  /** The configured lanes that owe something. */
+  debts(): LaneDebt[] {
+    return this.#debts
+      .all()
+      .map(([bit, settledId]) => ({ mask: 2 ** bit, settledId }))
+      .filter(({ mask }) => this.known(mask) > 0);
   }
 
   /** Within a transaction. */

@@ -6,8 +6,6 @@ import { Database, isFull, isIoError, type Row, type Statement } from "./driver.
 const neededTable = "lanes";
 /** All of it or nothing: of series state, an older sum would make a series go back. */
 const wholeTables = ["meta", "counters", "sources", "deaths", "state"];
-/** A part of them is of use. */
-const logTables = ["messages", "dead_letters", "dedupe"];
 
 const sliceRows = 500;
 
@@ -26,7 +24,10 @@ export function salvage(damagedPath: string, db: Database): string {
       copyWhole(from, db, neededTable);
       let isWhole = true;
       for (const table of wholeTables) isWhole = tryWhole(from, db, table) && isWhole;
-      for (const table of logTables) isWhole = copyReadable(from, db, table) && isWhole;
+      const hasMessages = copyReadable(from, db, "messages") && !lacksMessages(db);
+      isWhole = copyReadable(from, db, "dead_letters") && hasMessages && isWhole;
+      // Nobody knows which messages were lost: the repeat of one of these must not pass for known.
+      if (hasMessages) isWhole = copyReadable(from, db, "dedupe") && isWhole;
       recount(db);
       const messages = db.prepare<[number]>("SELECT count(*) FROM messages").get()?.[0] ?? 0;
       return `${notice}; ${messages} messages were carried over, ${isWhole ? "nothing else was lost" : "others may be lost"}`;
@@ -132,6 +133,15 @@ function keep(insert: Statement<Row>, row: Row): boolean {
 /** What the disk does not take is no fault of a row's. */
 function refuseDisk(error: unknown): void {
   if (isFull(error) || isIoError(error)) throw error;
+}
+
+/** Whether some that a lane owes are not there, though nothing said so when they were read. */
+function lacksMessages(db: Database): boolean {
+  const lacking = db.prepare<[number]>(
+    `SELECT count(*) FROM lanes WHERE owed - delivered - expired - dead_lettered
+       > (SELECT count(*) FROM messages WHERE id > lanes.cursor AND messages.lanes & (1 << lanes.bit) <> 0)`,
+  );
+  return lacking.get()?.[0] !== 0;
 }
 
 /** Make the counters say what is there, so that the ledger adds up. */

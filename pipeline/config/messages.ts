@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Path } from "./documents.ts";
-import { suggestion } from "./suggestion.ts";
+import { suggestion } from "../suggestion.ts";
 
 /** Fields of a section, or values of a choice, that exist elsewhere but not here; the default is not yet. */
 export const later = z.registry<{ names: readonly string[]; explain?: (name: string) => string }>();
@@ -71,6 +71,11 @@ export function choiceMessage(
   if (input === undefined) return `Missing, wanted ${list}`;
   const close = typeof input === "string" ? suggestion(input, [...values, ...notYet]) : undefined;
   return `Wanted ${list}, met ${met}${close === undefined ? "" : `; did you mean ${close}?`}`;
+}
+
+/** What is wrong with a text, and where in it. */
+export function atColumn({ message, column }: { message: string; column: number }): string {
+  return `${message} (column ${column})`;
 }
 
 /** A reference to a name that is none of those that there are. */

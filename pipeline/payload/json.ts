@@ -24,7 +24,7 @@ const endsInDigit = /\d$/;
 
 // The reviver's third argument is not in TypeScript's library yet. Source: ECMA-262, "JSON.parse source text access".
 type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
-const parseWithSource = JSON.parse as (text: string, reviver: Reviver) => unknown;
+export const parseWithSource = JSON.parse as (text: string, reviver: Reviver) => unknown;
 
 /**
  * Parse JSON with exact integers.
@@ -88,7 +88,7 @@ function restore(root: unknown, integers: ReadonlyMap<number, bigint>): unknown 
   return top[0];
 }
 
-function isNestedBeyond(root: unknown, levels: number): boolean {
+export function isNestedBeyond(root: unknown, levels: number): boolean {
   let level = [root];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > levels) return true;

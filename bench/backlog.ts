@@ -46,7 +46,7 @@ async function measure(folder: string, stored: number, rounds: number): Promise<
   await sample(gateway, 50_000);
   const samples: { ingestUs: number; flushUs: number }[] = [];
   for (let round = 0; round < rounds; round++) samples.push(await sample(gateway, stored));
-  const residentBytes = gateway.residentBytesMax();
+  const residentBytes = gateway.residentBytes().max;
   await gateway.end();
   await sink.end();
   rmSync(storePath);

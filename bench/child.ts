@@ -53,9 +53,10 @@ export async function endProcess(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** Largest resident memory that a process ever had, as far as the system tells. Source: proc(5), VmHWM. */
-export function residentBytesMax(pid: number | undefined): number {
-  if (process.platform !== "linux") return Number.NaN;
+/** Resident memory of a process, as far as the system tells. Source: proc(5), VmRSS and VmHWM. */
+export function residentBytes(pid: number | undefined): { now: number; max: number } {
+  if (process.platform !== "linux") return { now: Number.NaN, max: Number.NaN };
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  const field = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
+  return { now: field("VmRSS"), max: field("VmHWM") };
 }

@@ -2,9 +2,15 @@
 import { statSync } from "node:fs";
 import { openSqliteStore } from "../pipeline/store/sqlite.ts";
 import { scriptOptions, tell } from "./child.ts";
-import { destination, payloadOf, source, topicOf } from "./messages.ts";
+import { destination, gauges, payloadOf, source, topicOf, type Workload } from "./messages.ts";
 
-const { path, messages } = scriptOptions<{ path: string; messages: number }>();
+export interface FillOptions {
+  path: string;
+  messages: number;
+  workload?: Workload;
+}
+
+const { path, messages, workload = gauges } = scriptOptions<FillOptions>();
 const sliceMessages = 2000;
 
 const store = await openSqliteStore({
@@ -25,8 +31,8 @@ for (let first = 0; first < messages; first += sliceMessages) {
     Array.from({ length: count }, (_, offset) => ({
       message: {
         source: source.one,
-        topic: topicOf(first + offset),
-        payload: Buffer.from(payloadOf(first + offset)),
+        topic: topicOf(first + offset, workload),
+        payload: Buffer.from(payloadOf(first + offset, workload)),
         userProperties: [],
       },
       arrivedAtUs: arrivedAtUs + offset,

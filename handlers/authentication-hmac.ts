@@ -65,9 +65,12 @@ function signatureIn(text: string | null): Uint8Array | undefined {
   return hex === undefined ? undefined : Buffer.from(hex, "hex");
 }
 
-/** Milliseconds since the Unix epoch, from seconds, milliseconds or RFC 3339. As seconds, 12 digits are the year 5138. */
+/**
+ * Milliseconds since the Unix epoch, from seconds, milliseconds or RFC 3339. As seconds, 12 digits are the year 5138.
+ * No text that counts goes on behind a full stop as another one would, or `1.5` and a body could be `1` and another.
+ */
 function instantMs(text: string): number | undefined {
-  if (/^\d{1,11}(\.\d{1,9})?$/.test(text)) return Number(text) * 1000;
+  if (/^\d{1,11}$/.test(text)) return Number(text) * 1000;
   if (/^\d{12,14}$/.test(text)) return Number(text);
   const us = parseInstantUs(text);
   return us === undefined ? undefined : us / 1000;

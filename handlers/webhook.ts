@@ -20,6 +20,7 @@ import type { Adapter, Envelope, Stored } from "../pipeline/source/adapter.ts";
 import { withTraceHeaders } from "../pipeline/source/trace-headers.ts";
 import type { Authentication, Authenticator } from "./authentication.ts";
 import { BodyCutError, BodyTooLargeError, readBody } from "./body.ts";
+import { createShare, type Gate, NoRoomError, type Share } from "./gate.ts";
 import { createHandshakes } from "./handshake.ts";
 import { createLogLimit } from "./log-limit.ts";
 import { methodNotAllowed, type ProblemOptions, type ProblemStatus, problem } from "./problem.ts";
@@ -37,7 +38,9 @@ export interface WebhookOptions {
   clock: Clock;
   logger: Logger;
   /** Shared by all sources: takes one of the gateway's places for requests; false when none is free. */
-  gate: { enter(): boolean; leave(): void };
+  gate: Gate;
+  /** Shared too: room for the bytes of the requests' bodies, and of what is made of them. */
+  bodies: Gate;
   isStopping(): boolean;
   retryAfterSeconds(): number;
 }
@@ -47,6 +50,8 @@ export type Handler = (c: Context) => Response | Promise<Response>;
 const jsonHeaders = { "Content-Type": "application/json" };
 const noQuery = new URLSearchParams();
 const noBody = new Uint8Array();
+/** What an element takes in memory besides its body, measured on arrays of 65,536 that are dead letters: 1.5 KB. */
+const elementBytes = 1_024;
 /** An unexpected failure is logged at most this often for each source. */
 const failureLogMsMin = 1_000;
 
@@ -145,9 +150,9 @@ export function createWebhook(options: WebhookOptions): Handler {
     }
   }
 
-  async function store(c: Context): Promise<Response> {
+  async function store(c: Context, room: Share): Promise<Response> {
     const request = c.req.raw;
-    const body = await readBody(request, bodyBytesMax);
+    const body = await readBody(request, { bytesMax: bodyBytesMax, room });
     if (authenticator.checkBody) {
       const authentication = authenticator.checkBody(c, body);
       if (authentication !== "granted") return turnAway(authentication);
@@ -155,6 +160,7 @@ export function createWebhook(options: WebhookOptions): Handler {
     const handshake = shakeHands && answerHandshake(request, body);
     if (handshake) return handshake;
     const envelope = readEnvelope(request, body);
+    room.take(envelope.elements.length * elementBytes);
     const stored = await receiver.receive(source, envelope, waitOptions);
     countIgnored(envelope, counters);
     return answer(adapter, stored);
@@ -171,6 +177,7 @@ export function createWebhook(options: WebhookOptions): Handler {
     if (error instanceof StoreFullError)
       return later("storeFull", "Cannot store the message: the store is full");
     if (error instanceof NotSettledError) return later("timedOut", error.message);
+    if (error instanceof NoRoomError) return later("overloaded", error.message);
     limitFailures(() =>
       logger.error({ source: source.name, error: toError(error) }, "Cannot take a request"),
     );
@@ -184,15 +191,17 @@ export function createWebhook(options: WebhookOptions): Handler {
     if (authentication !== "granted") return turnAway(authentication);
     if (options.isStopping()) return later("stopping", "Cannot take the request: the gateway is stopping");
     if (!gate.enter()) return later("overloaded", "Cannot take the request: too many are waiting");
+    const room = createShare(options.bodies);
     try {
       const encoding = request.headers.get("content-encoding");
       if (encoding !== null && encoding.toLowerCase() !== "identity") {
         return refuse("badEnvelope", 415, "Cannot read an encoded body: wanted no Content-Encoding");
       }
-      return await store(c);
+      return await store(c, room);
     } catch (error) {
       return fail(error);
     } finally {
+      room.giveBack();
       gate.leave();
     }
   };

@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import { pino } from "pino";
+import { pino, stdSerializers } from "pino";
 import type { LogLevel } from "../../pipeline/config/config.ts";
 import type { Logger } from "../../pipeline/logger.ts";
 
@@ -18,6 +18,8 @@ export function createLogger(options: { level: LogLevel; stream: Writable; termi
       messageKey: "message",
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
+      // JSON knows nothing of what an Error says.
+      serializers: { error: stdSerializers.err },
     },
     destination,
   );

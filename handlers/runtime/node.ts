@@ -15,6 +15,7 @@ import type { ListenerTls } from "./tls-material.ts";
 /** Largest request line and headers together; the same as Node's default, stated because it is a promise. */
 const headerBytesMax = 16_384;
 const dropLogMsMin = 10_000;
+const errorLogMsMin = 10_000;
 /** A connection on which nothing moves, such as that of a sender that does not read its answers, is closed. */
 const silentMsMax = 120_000;
 /** While stopping, connections that have got their answer are closed this often. */
@@ -70,6 +71,11 @@ export async function listen(
     server.once("error", reject);
     server.listen(port, host, resolve);
   });
+  // A connection that the system could not hand over is no reason to end.
+  const limitErrors = createLogLimit(clock, errorLogMsMin);
+  server.on("error", (error) =>
+    limitErrors((suppressed) => logger.error({ error, suppressed }, "A connection could not be accepted")),
+  );
   const address = server.address() as AddressInfo;
   return {
     url: `${secured ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${address.port}`,

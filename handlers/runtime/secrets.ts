@@ -61,8 +61,12 @@ function fileSecret(path: string, clock: Clock): Secret {
   };
 }
 
-/** One secret a line; undefined when there is none. */
+/**
+ * One secret a line; undefined when there is none. A certificate or key that is named by mistake is none: its first
+ * line would let everybody in.
+ */
 function valuesIn(text: string): readonly string[] | undefined {
+  if (/^\s*-----BEGIN /m.test(text)) return undefined;
   const values = text
     .split(/\r?\n/)
     .map((line) => line.trim())

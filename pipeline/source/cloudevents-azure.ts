@@ -41,7 +41,7 @@ const telemetrySchema = z.object({
 
 /**
  * A device's message: its payload is JSON when the device said so of it, else base64. Its application properties
- * follow the event's attributes. `dataText`: the event's data, as it was written.
+ * come before the event's attributes. `dataText`: the event's data, as it was written.
  */
 export function readDeviceTelemetry(event: unknown, dataText: string): EventData | Faulty {
   const parsed = parseWith(telemetrySchema, event);

@@ -63,7 +63,8 @@ export function toMessage(attributes: readonly UserProperty[], data: EventData):
       messageId: JSON.stringify([event.source, event.id]),
       publishedAtUs: data.publishedAtUs ?? event.time,
       contentType: data.contentType,
-      userProperties: data.properties ? [...attributes, ...data.properties] : attributes,
+      // Where the last one of a name counts, it is not what a device has made of it.
+      userProperties: data.properties ? [...data.properties, ...attributes] : attributes,
     },
   };
 }

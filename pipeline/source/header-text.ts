@@ -1,6 +1,7 @@
 /** Texts that senders put into headers. */
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** A byte order mark is text like any other. Source: MQTT 5.0, 1.5.4. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A header's text; undefined without one, and for what template engines make of a field that a message has not. */
 export function headerText(headers: Headers, name: string): string | undefined {

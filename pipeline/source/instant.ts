@@ -11,24 +11,16 @@ const rfc3339 =
 export function parseInstantUs(text: string): number | undefined {
   const match = rfc3339.exec(text);
   if (match === null) return undefined;
-  const field = (index: number) => Number(match[index] ?? 0);
-  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map(field) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [offsetHour, offsetMinute] = [field(9), field(10)];
-  const daysInMonth = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
+  const [hour, minute, second] = [Number(match[4]), Number(match[5]), Number(match[6])];
+  const [offsetHour, offsetMinute] = [Number(match[9] ?? 0), Number(match[10] ?? 0)];
   const valid =
     year >= 1970 &&
     year <= 2254 &&
     month >= 1 &&
     month <= 12 &&
     day >= 1 &&
-    day <= daysInMonth &&
+    (day <= 28 || day <= daysIn(year, month)) &&
     hour <= 23 &&
     minute <= 59 &&
     second <= 60 &&
@@ -38,4 +30,8 @@ export function parseInstantUs(text: string): number | undefined {
   const offsetMs = (offsetHour * 60 + offsetMinute) * 60_000 * (match[8] === "-" ? -1 : 1);
   const wholeMs = Date.UTC(year, month - 1, day, hour, minute, second) - offsetMs;
   return wholeMs < 0 ? undefined : wholeMs * 1000 + Number((match[7] ?? "").padEnd(6, "0").slice(0, 6));
+}
+
+function daysIn(year: number, month: number): number {
+  return new Date(Date.UTC(year, month, 0)).getUTCDate();
 }

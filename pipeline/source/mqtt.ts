@@ -22,6 +22,7 @@ import {
   textSchema,
   topicSchema,
 } from "./envelope.ts";
+import { optional } from "./field-schemas.ts";
 import { foreignHint } from "./foreign.ts";
 import { compactJson } from "./json-text.ts";
 
@@ -42,7 +43,8 @@ const messageSchema = z.object({
   retain: z.boolean().nullish(),
   dup: z.boolean().nullish(),
   clientId: textSchema.nullish(),
-  messageId: textSchema.nullish(),
+  /** What a template makes of no id would make all messages repeats of one. */
+  messageId: optional(textSchema),
   publishedAt: instantSchema.nullish(),
   properties: z
     .object({
@@ -83,8 +85,7 @@ const readMessage: ReadElement = (value, payloadText) => {
       retain: fields.retain ?? undefined,
       dup: fields.dup ?? undefined,
       clientId: fields.clientId ?? undefined,
-      // An empty id would make all messages repeats of one.
-      messageId: fields.messageId || undefined,
+      messageId: fields.messageId,
       publishedAtUs: fields.publishedAt ?? undefined,
       messageExpiryIntervalSeconds: properties?.messageExpiryInterval ?? undefined,
       contentType: properties?.contentType ?? undefined,

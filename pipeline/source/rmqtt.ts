@@ -1,7 +1,7 @@
 /**
  * What the web hooks of RMQTT post. Operators may name the actions of their rules as they like, so the shape decides:
  * a message that was published has a payload, and no `pts`, the time of its publish, which only what tells of its
- * later fate has. The names that RMQTT itself gives to other events are known besides.
+ * later fate has. The names that RMQTT itself gives to such events are known besides.
  *
  * RMQTT repeats a request for a minute until it gets a 2xx, whatever else the answer says: a body that cannot be read
  * is kept, and acknowledged. What it repeats are the same bytes, with the time of the hook in them.
@@ -25,6 +25,8 @@ const schema = z.object({
   retain: fieldSchemas.retain,
   dup: optional(z.boolean()),
   ts: fieldSchemas.publishedAt,
+  /** Of the hook, as text for people. */
+  time: optional(z.unknown()),
 });
 
 /** Reads what RMQTT's web hooks post. */
@@ -36,12 +38,15 @@ export const createRmqttAdapter: CreateAdapter = () => ({
       adapter: "rmqtt",
       isOtherEvent,
       schema,
-      toElement: (fields) => toElement(fields, hash("sha256", request.body, "base64url")),
+      toElement: (fields) => toElement(fields, request.body),
     }),
 });
 
-function toElement(fields: z.infer<typeof schema>, messageId: string): Element {
-  const { topic, payload, qos, retain, dup, from_clientid: clientId, ts: publishedAtUs } = fields;
+function toElement(fields: z.infer<typeof schema>, body: Uint8Array): Element {
+  const { topic, payload, qos, retain, dup, from_clientid: clientId, ts: publishedAtUs, time } = fields;
+  // Without a time in it, a device that says the same again would be taken for a repeat.
+  const isUnique = publishedAtUs !== undefined || time !== undefined;
+  const messageId = isUnique ? hash("sha256", body, "base64url") : undefined;
   const known = { topic, payload, qos, retain, dup, clientId, messageId, publishedAtUs };
   return { kind: "message", message: { ...known, userProperties: [] } };
 }
@@ -56,5 +61,5 @@ function isOtherEvent(body: object): boolean {
 }
 
 function isKnownEvent(action: string): boolean {
-  return /^(client|session)_|^message_(delivered|acked|dropped)$|^offline_message$/.test(action);
+  return /^message_(delivered|acked|dropped)$|^offline_message$/.test(action);
 }

@@ -31,14 +31,19 @@ function isTopicText(text: string): boolean {
  */
 export function matchesTopicFilter(filter: string, topic: string): boolean {
   if (topic.startsWith("$") && (filter.startsWith("+") || filter.startsWith("#"))) return false;
-  const filterLevels = filter.split("/");
-  const topicLevels = topic.split("/");
-  for (const [index, level] of filterLevels.entries()) {
+  // The topic is its sender's and may have thousands of levels: no more of them is looked at than the filter has.
+  let start = 0;
+  for (const level of filter.split("/")) {
     // What is left of the topic may be nothing: the level before was its last one then.
     if (level === "#") return true;
-    if (index >= topicLevels.length || (level !== "+" && level !== topicLevels[index])) return false;
+    if (start > topic.length) return false;
+    const slash = topic.indexOf("/", start);
+    const end = slash < 0 ? topic.length : slash;
+    const isSame = end - start === level.length && topic.startsWith(level, start);
+    if (level !== "+" && !isSame) return false;
+    start = end + 1;
   }
-  return filterLevels.length === topicLevels.length;
+  return start > topic.length;
 }
 
 /** Whether some topic, be it the empty one, matches both of two valid Topic Filters. */
@@ -52,6 +57,20 @@ export function topicFiltersOverlap(a: string, b: string): boolean {
     if (aLevel === "#" || bLevel === "#") return true;
     if (aLevel === undefined || bLevel === undefined) return false;
     if (aLevel !== bLevel && aLevel !== "+" && bLevel !== "+") return false;
+  }
+  return true;
+}
+
+/** Whether a valid Topic Filter matches every topic that another one does. */
+export function coversTopicFilter(wide: string, narrow: string): boolean {
+  if (areApart(wide, narrow)) return false;
+  const wideLevels = wide.split("/");
+  const narrowLevels = narrow.split("/");
+  for (let index = 0; index < Math.max(wideLevels.length, narrowLevels.length); index++) {
+    const [level, other] = [wideLevels[index], narrowLevels[index]];
+    if (level === "#") return true;
+    if (level === undefined || other === undefined || other === "#") return false;
+    if (level !== "+" && level !== other) return false;
   }
   return true;
 }

@@ -24,6 +24,11 @@ describe("identityOf()", () => {
     );
   });
 
+  it("is the one that stores hold already", () => {
+    const { sender, content } = halves({ topic: "plant/größe/温度" });
+    expect(sender + content).toBe("a0ea66c456b7e5f912a76f61acec2b3b");
+  });
+
   it("is undefined without a message id", () => {
     expect(identityOf({ ...base, messageId: undefined })).toBeUndefined();
   });

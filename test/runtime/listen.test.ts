@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { connect, Server, type Socket } from "node:net";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type ListenOptions, listen } from "../../handlers/runtime/node.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createFakeLogger } from "../support/fake-logger.ts";
@@ -55,6 +55,18 @@ describe("listen()", () => {
     const head = (bytes: number) => `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(bytes)}\r\n\r\n`;
     expect(await ask(open(), head(16_000))).toBe("HTTP/1.1 200");
     expect(await ask(open(), head(16_500))).toBe("HTTP/1.1 431");
+  });
+
+  it("goes on when the system cannot hand a connection over, however often, and says so", async () => {
+    const listening = vi.spyOn(Server.prototype, "listen");
+    const { logger, open, ask } = await start();
+    const [server] = listening.mock.contexts as [Server];
+    listening.mockRestore();
+    for (let i = 0; i < 3; i++) server.emit("error", new Error("accept EPERM"));
+    expect(await ask(open())).toBe("HTTP/1.1 200");
+    expect(logger.lines).toMatchObject([
+      { level: "error", message: "A connection could not be accepted", fields: { suppressed: 0 } },
+    ]);
   });
 
   it("answers what is no HTTP with 400 and goes on", async () => {

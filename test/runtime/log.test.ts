@@ -21,6 +21,14 @@ describe("createLogger()", () => {
     });
   });
 
+  it("writes what an error says, and its causes", () => {
+    const error = new Error("Cannot commit", { cause: new Error("disk I/O error") });
+    const line = JSON.parse(written(false, { error })) as { error: { message: string; stack: string } };
+    expect(line.error.message).toBe("Cannot commit: disk I/O error");
+    expect(line.error.stack).toContain("log.test.ts");
+    expect(written(true, { error })).toMatch(/Cannot commit: disk I\/O error.*\n$/);
+  });
+
   it("writes readable text for a terminal", () => {
     const line = written(true, { source: "raw", suppressed: 2 });
     expect(line).toMatch(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parseTemplate, type Template } from "../../pipeline/attribute-template.ts";
 import { EnvelopeError } from "../../pipeline/errors.ts";
 import { createCloudEventsAdapter } from "../../pipeline/source/cloudevents.ts";
 import { onlyMessage, payloadText, readError, webhookRequest } from "./request.ts";
@@ -144,16 +145,23 @@ describe("an event of IoT Hub", () => {
       publishedAtUs: 1767225600500000,
       contentType: "application/json",
       userProperties: [
+        ["tenant", "acme"],
+        ["traceparent", "00-0-0-00"],
         ["specversion", "1.0"],
         ["id", "9af8"],
         ["source", "/SUBSCRIPTIONS/1/hub"],
         ["type", "Microsoft.Devices.DeviceTelemetry"],
         ["subject", "devices/press-07"],
         ["time", "2026-01-01T00:00:01Z"],
-        ["tenant", "acme"],
-        ["traceparent", "00-0-0-00"],
       ],
     });
+  });
+
+  it("does not let the device's properties pass for attributes of the event", () => {
+    const forged = { source: "/elsewhere", subject: "devices/press-08" };
+    const message = read(withData({ ...telemetry.data, properties: forged }));
+    const template = parseTemplate(`\${userProperty.source} \${userProperty.subject}`) as Template;
+    expect(template.resolve({ source: "hub", ...message })).toBe("/SUBSCRIPTIONS/1/hub devices/press-07");
   });
 
   it("needs only a body", () => {

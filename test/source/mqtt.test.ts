@@ -71,6 +71,11 @@ describe("the mqtt adapter", () => {
     expect(message).toEqual({ topic: "t", payload: new Uint8Array(0), userProperties: [] });
   });
 
+  it("takes no id for one that a template engine made of nothing", () => {
+    expect(read({ topic: "t", payload: "", messageId: "undefined" }).messageId).toBeUndefined();
+    expect(read({ topic: "t", payload: "", messageId: null }).messageId).toBeUndefined();
+  });
+
   it.each<[string, string]>([
     [
       '{ "v" : 1.0, "t":1754851200000000001, "e":1E3, "z":-0, "s":"a  b" }',

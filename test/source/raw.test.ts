@@ -56,6 +56,7 @@ describe("the raw adapter", () => {
       clientId: "ü",
     });
     expect(read({ "mqtt-topic": "d\xfcse" })).toMatchObject({ topic: "düse" });
+    expect(read({ "mqtt-topic": latin1("\ufeffa") })).toMatchObject({ topic: "\ufeffa" });
   });
 
   it("takes milliseconds since 1970 as a broker's template fills them in", () => {

@@ -45,9 +45,15 @@ describe("the rmqtt adapter", () => {
     expect(read({ action: "message_publish", topic: "t", payload: "" })).toEqual({
       topic: "t",
       payload: new Uint8Array(0),
-      messageId: expect.any(String),
       userProperties: [],
     });
+  });
+
+  it("gives no id to what has no time, since a device may say the same again", () => {
+    const { ts, time, ...timeless } = published;
+    expect(read(timeless).messageId).toBeUndefined();
+    expect(read({ ...timeless, ts }).messageId).toBeDefined();
+    expect(read({ ...timeless, time }).messageId).toBeDefined();
   });
 
   it.each([null, "undefined"])("takes %j for absent", (nothing) => {
@@ -88,9 +94,12 @@ describe("the rmqtt adapter", () => {
     expect(envelope({ ...own, action: "renamed" })).toEqual(ignored);
   });
 
-  it("reads messages whose action was given another name", () => {
-    expect(read({ ...published, action: "telemetry" }).topic).toBe(published.topic);
-  });
+  it.each(["telemetry", "client_telemetry", "session_data", "message"])(
+    "reads messages whose action was given the name %s",
+    (action) => {
+      expect(read({ ...published, action }).topic).toBe(published.topic);
+    },
+  );
 
   it.each(["message_delivered", "message_acked", "message_dropped", "offline_message", "renamed"])(
     "ignores the fate of a message under the name of %s",

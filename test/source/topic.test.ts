@@ -76,6 +76,13 @@ describe("matchesTopicFilter()", () => {
   ])("%s does not match %s", (filter, topic) => {
     expect(matchesTopicFilter(filter, topic)).toBe(false);
   });
+
+  it("looks at no more levels of a topic than its filter has, whatever the sender wrote", () => {
+    const topic = `plant${"/".repeat(65_530)}`;
+    let matches = 0;
+    for (let i = 0; i < 100_000; i++) if (matchesTopicFilter("plant/+/state", topic)) matches += 1;
+    expect(matches).toBe(0);
+  });
 });
 
 describe("topicFiltersOverlap()", () => {

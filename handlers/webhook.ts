@@ -18,7 +18,7 @@ import { PayloadTooLargeError, type Receiver } from "../pipeline/receive.ts";
 import type { RefusalReason, RequestCounters } from "../pipeline/refusals.ts";
 import type { Adapter, Envelope, Stored } from "../pipeline/source/adapter.ts";
 import { withTraceHeaders } from "../pipeline/source/trace-headers.ts";
-import type { Authentication, Authenticator } from "./authentication.ts";
+import type { Authentication, Authenticator } from "./authentication/authentication.ts";
 import { BodyCutError, BodyTooLargeError, readBody } from "./body.ts";
 import { createShare, type Gate, NoRoomError, type Share } from "./gate.ts";
 import { createHandshakes } from "./handshake.ts";

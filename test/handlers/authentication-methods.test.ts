@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
-import { createSourceAuthenticator } from "../../handlers/authentication-methods.ts";
+import { createSourceAuthenticator } from "../../handlers/authentication/methods.ts";
 import type { SourceAuthentication } from "../../pipeline/config/config.ts";
 import { createTestApp, problemOf, sourceConfig, validMetrics } from "../support/app.ts";
 import { createFakeClock } from "../support/fake-clock.ts";

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
-import { openToAll } from "../../handlers/authentication.ts";
+import { openToAll } from "../../handlers/authentication/authentication.ts";
 import { createGate } from "../../handlers/gate.ts";
 import { createWebhook } from "../../handlers/webhook.ts";
 import { aioFormat } from "../../pipeline/payload/aio.ts";

@@ -1,12 +1,12 @@
-import type { Clock } from "../pipeline/clock.ts";
-import type { SecretReference, SourceConfig } from "../pipeline/config/config.ts";
-import type { Secret } from "../pipeline/secret.ts";
+import type { Clock } from "../../pipeline/clock.ts";
+import type { SecretReference, SourceConfig } from "../../pipeline/config/config.ts";
+import type { Secret } from "../../pipeline/secret.ts";
 import { type Authenticator, openToAll } from "./authentication.ts";
-import { createBasicAuthenticator } from "./authentication-basic.ts";
-import { createBearerAuthenticator } from "./authentication-bearer.ts";
-import { createCertificateAuthenticator } from "./authentication-certificate.ts";
-import { createHmacAuthenticator } from "./authentication-hmac.ts";
-import { createUrlAuthenticator } from "./authentication-url.ts";
+import { createBasicAuthenticator } from "./basic.ts";
+import { createBearerAuthenticator } from "./bearer.ts";
+import { createCertificateAuthenticator } from "./certificate.ts";
+import { createHmacAuthenticator } from "./hmac.ts";
+import { createUrlAuthenticator } from "./url.ts";
 
 /** Where CloudEvents senders may put a token. Source: CloudEvents, "HTTP 1.1 Web Hooks", 3.2. */
 const cloudEventsParameter = "access_token";

@@ -1,4 +1,4 @@
-import type { Secret } from "../pipeline/secret.ts";
+import type { Secret } from "../../pipeline/secret.ts";
 import { type Authenticator, compareDigests, digestOf } from "./authentication.ts";
 
 /** A secret in the address, for senders that cannot send headers: as the path's parameter `secret`, or in the query. */

@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import type { Context } from "hono";
-import type { Secret } from "../pipeline/secret.ts";
+import type { Secret } from "../../pipeline/secret.ts";
 
 /** `unready`: the secret could not be read yet, so that nobody can be told from anybody. */
 export type Authentication = "granted" | "unready" | Denied;

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { Clock } from "../pipeline/clock.ts";
+import type { Clock } from "../../pipeline/clock.ts";
 import type { Authentication, Authenticator } from "./authentication.ts";
 
 /** What a runtime's TLS socket tells of the other side. */

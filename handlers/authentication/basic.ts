@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Secret } from "../pipeline/secret.ts";
+import type { Secret } from "../../pipeline/secret.ts";
 import { type Authenticator, compareDigests, digestOf } from "./authentication.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Secret } from "../pipeline/secret.ts";
+import type { Secret } from "../../pipeline/secret.ts";
 import { type Authenticator, compareDigests, digestOf } from "./authentication.ts";
 
 const denied = { wanted: "a valid bearer token", challenge: "Bearer" };

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
-import type { Clock } from "../pipeline/clock.ts";
-import type { Secret } from "../pipeline/secret.ts";
-import { parseInstantUs } from "../pipeline/source/instant.ts";
+import type { Clock } from "../../pipeline/clock.ts";
+import type { Secret } from "../../pipeline/secret.ts";
+import { parseInstantUs } from "../../pipeline/source/instant.ts";
 import { type Authentication, type Authenticator, compareDigests } from "./authentication.ts";
 
 export interface HmacOptions {

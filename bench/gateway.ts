@@ -3,18 +3,40 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import packageJson from "../package.json" with { type: "json" };
-import { endProcess, residentBytesMax } from "./child.ts";
+import { endProcess, residentBytes } from "./child.ts";
 import { destination, source } from "./messages.ts";
 
 export interface BenchGateway {
   port: number;
   /** Send all that waits now, however long it takes. */
   flush(): Promise<{ messages: number; durationMs: number }>;
-  residentBytesMax(): number;
+  status(): Promise<BenchStatus>;
+  residentBytes(): { now: number; max: number };
   end(): Promise<void>;
 }
 
+/** What benchmarks read of `/status`. */
+export interface BenchStatus {
+  accepted: number;
+  bridges: Record<string, { connected: boolean }>;
+  destinations: Record<string, { metrics: { pending: number } }>;
+}
+
 const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** What a benchmark sets of the Gateway's destination, as its configuration has it. */
+export interface DestinationSettings {
+  protocol?: "grpc" | "http/protobuf";
+  temporality?: "cumulative" | "delta";
+  histogramAggregation?: "explicit" | "exponential";
+}
+
+/** A broker without a password. */
+export interface BridgeSettings {
+  url: string;
+  topicFilter: string;
+  receiveMaximum: number;
+}
 
 /** Nothing becomes due by itself within a benchmark. */
 export function writeConfiguration(options: {
@@ -22,7 +44,12 @@ export function writeConfiguration(options: {
   storePath: string;
   sinkPort: number;
   port: number;
+  settings?: DestinationSettings;
+  bridge?: BridgeSettings;
+  /** Further documents, each begun by `---`. */
+  documents?: string;
 }): string {
+  const settings = { endpointRef: destination, restateSeconds: 0, ...options.settings };
   const path = join(options.folder, "gateway.yaml");
   writeFileSync(
     path,
@@ -46,9 +73,27 @@ spec:
   sources:
     - { name: ${source.one}, adapter: raw, authentication: { method: None } }
     - { name: ${source.many}, adapter: mqtt, authentication: { method: None } }
-`,
+  destinations: [${JSON.stringify(settings)}]
+${options.bridge ? bridgeConfiguration(options.bridge) : ""}${options.documents ?? ""}`,
   );
   return path;
+}
+
+/** The rest of the Gateway, and the endpoint that it names. */
+function bridgeConfiguration({ url, topicFilter, receiveMaximum }: BridgeSettings): string {
+  return `  bridges: [{ name: broker, endpointRef: broker, topicFilters: [${JSON.stringify(topicFilter)}] }]
+---
+apiVersion: connectivity.iotoperations.azure.com/v1
+kind: DataflowEndpoint
+metadata: { name: broker }
+spec:
+  endpointType: Mqtt
+  mqttSettings:
+    host: ${url}
+    maxInflightMessages: ${receiveMaximum}
+    authentication: { method: Anonymous }
+    tls: { mode: Disabled }
+`;
 }
 
 /** As `npm start` does. */
@@ -66,6 +111,10 @@ export async function startGateway(options: {
   folder: string;
   storePath: string;
   sinkPort?: number;
+  settings?: DestinationSettings;
+  bridge?: BridgeSettings;
+  /** Further documents, each begun by `---`. */
+  documents?: string;
   environment?: Record<string, string>;
 }): Promise<BenchGateway> {
   const configPath = writeConfiguration({ sinkPort: 9, ...options, port: 0 });
@@ -79,6 +128,10 @@ export async function startGateway(options: {
     });
     child.once("exit", (status) => reject(new Error(`The gateway exited with ${status}: ${log}`)));
   });
+
+  async function status(): Promise<BenchStatus> {
+    return (await (await fetch(`http://127.0.0.1:${port}/status`)).json()) as BenchStatus;
+  }
 
   async function flushOnce(): Promise<{ messages: number; pending: number }> {
     const response = await fetch(`http://127.0.0.1:${port}/timer/flush`, {
@@ -97,20 +150,15 @@ export async function startGateway(options: {
     port,
     async flush() {
       const startMs = performance.now();
-      const { pending } = await status(port);
+      const pending = (await status()).destinations[destination]?.metrics.pending ?? 0;
       let messages = 0;
-      while (messages < pending) messages += (await flushOnce()).messages;
+      // At least once: a lane loads its series when it first looks for something to send.
+      do messages += (await flushOnce()).messages;
+      while (messages < pending);
       return { messages, durationMs: performance.now() - startMs };
     },
-    residentBytesMax: () => residentBytesMax(child.pid),
+    status,
+    residentBytes: () => residentBytes(child.pid),
     end: () => endProcess(child),
   };
-}
-
-async function status(port: number): Promise<{ pending: number }> {
-  const response = await fetch(`http://127.0.0.1:${port}/status`);
-  const { destinations } = (await response.json()) as {
-    destinations: Record<string, { metrics: { pending: number } }>;
-  };
-  return { pending: destinations[destination]?.metrics.pending ?? 0 };
 }

@@ -9,6 +9,8 @@ export interface LoadOptions {
   connections: number;
   /** 1: one message as `raw`; more: an array for `mqtt`. */
   messagesPerRequest: number;
+  /** Send on so many connections at once, in turns, each this often; default: on each again once it has its answer. */
+  pace?: { everyMs: number; atOnce: number };
   /** Before anything is measured. */
   warmupMs?: number;
   /** Whichever comes first; neither: until standard input ends. */
@@ -22,10 +24,12 @@ export interface LoadResult {
   messagesPerSecond: number;
   p50Ms: number;
   p99Ms: number;
+  maxMs: number;
 }
 
 const options = scriptOptions<LoadOptions>();
-const { port, connections, messagesPerRequest, warmupMs = 0, durationMs, requests: requestsMax } = options;
+const { port, connections, messagesPerRequest, pace, warmupMs = 0, durationMs } = options;
+const requestsMax = options.requests;
 const varieties = 64;
 const requests = Array.from({ length: varieties }, (_, index) =>
   messagesPerRequest === 1
@@ -47,6 +51,8 @@ function request(path: string, body: string, headers: Record<string, string> = {
 const headEnd = Buffer.from("\r\n\r\n");
 const latenciesMs: number[] = [];
 const sockets: Socket[] = [];
+/** By connection: send one that is due now, or once the answer before has come. */
+const demands: (() => void)[] = [];
 let isMeasuring = warmupMs === 0;
 let isDone = false;
 let startMs = performance.now();
@@ -58,14 +64,20 @@ function open() {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   sockets.push(socket);
   let received: Buffer | undefined;
-  let sentMs = 0;
+  let sentMs: number | undefined;
+  const dueMs: number[] = [];
 
-  function send() {
-    sentMs = performance.now();
+  function send(sinceMs = performance.now()) {
+    sentMs = sinceMs;
     socket.write(requests[sent++ % varieties] as Buffer);
   }
 
-  socket.on("connect", send);
+  function demand() {
+    if (sentMs === undefined) send();
+    else dueMs.push(performance.now());
+  }
+
+  socket.on("connect", () => (pace ? demands.push(demand) : send()));
   socket.on("error", (error) => fail(error.message));
   socket.on("close", () => isDone || fail("the connection was closed"));
   socket.on("data", (chunk) => {
@@ -79,11 +91,15 @@ function open() {
     received = undefined;
     // The first digit behind "HTTP/1.1 ".
     if (bytes[9] !== 0x32) fail(`the answer was ${bytes.toString("latin1", 0, 200)}`);
-    if (isMeasuring) {
+    if (isMeasuring && sentMs !== undefined) {
       latenciesMs.push(performance.now() - sentMs);
       if (latenciesMs.length === requestsMax) finish();
     }
-    if (!isDone) send();
+    sentMs = undefined;
+    if (isDone) return;
+    if (!pace) return send();
+    const nextMs = dueMs.shift();
+    if (nextMs !== undefined) send(nextMs);
   });
 }
 
@@ -116,6 +132,7 @@ function finish() {
     messagesPerSecond: rate * messagesPerRequest,
     p50Ms: percentile(sorted, 0.5),
     p99Ms: percentile(sorted, 0.99),
+    maxMs: percentile(sorted, 1),
   };
   tell(result);
   process.stdin.destroy();
@@ -132,5 +149,13 @@ function measure() {
 }
 
 for (let index = 0; index < connections; index++) open();
+if (pace) {
+  const { everyMs, atOnce } = pace;
+  let turn = 0;
+  const timer = setInterval(() => {
+    if (isDone) return clearInterval(timer);
+    for (let index = 0; index < atOnce; index++) demands[turn++ % demands.length]?.();
+  }, everyMs);
+}
 if (warmupMs > 0) setTimeout(measure, warmupMs);
 else measure();

@@ -4,11 +4,15 @@ import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { backlog } from "./backlog.ts";
+import { bridge } from "./bridge.ts";
+import { crowd } from "./crowd.ts";
 import { flush } from "./flush.ts";
 import { ingest } from "./ingest.ts";
 import { ingestBatch } from "./ingest-batch.ts";
+import { mapping } from "./mapping.ts";
 import { mixed } from "./mixed.ts";
 import { type Bench, formatTable, type Row } from "./report.ts";
+import { series } from "./series.ts";
 import { start } from "./start.ts";
 
 const benches: Record<string, (bench: Bench) => Promise<Row[]>> = {
@@ -16,8 +20,12 @@ const benches: Record<string, (bench: Bench) => Promise<Row[]>> = {
   "ingest-batch": ingestBatch,
   flush,
   mixed,
+  series,
   backlog,
   start,
+  crowd,
+  bridge,
+  mapping,
 };
 
 const { values, positionals } = parseArgs({

@@ -5,7 +5,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import * as z from "zod";
 import { dataflowEndpoint } from "../pipeline/config/kinds/dataflow-endpoint.ts";
+import { dataflowGraph } from "../pipeline/config/kinds/dataflow-graph.ts";
 import { gateway } from "../pipeline/config/kinds/gateway.ts";
+import { mapping } from "../pipeline/config/kinds/mapping.ts";
 import { mqttEndpoint } from "../pipeline/config/kinds/mqtt-endpoint.ts";
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
@@ -15,7 +17,9 @@ const documentationFile = new URL("../docs/configuration.md", import.meta.url);
 
 /** JSON Schema of one document, for editors. */
 export function configSchema(): string {
-  const schema = z.toJSONSchema(z.union([gateway, dataflowEndpoint, mqttEndpoint]), { io: "input" });
+  const schema = z.toJSONSchema(z.union([gateway, dataflowEndpoint, mqttEndpoint, mapping, dataflowGraph]), {
+    io: "input",
+  });
   const { $schema, ...rest } = schema;
   return `${JSON.stringify({ $schema, title: "mqtt-otlp-gateway configuration", ...rest }, null, 2)}\n`;
 }
@@ -26,6 +30,8 @@ export function withTables(documentation: string): string {
     Gateway: gateway,
     OpenTelemetryEndpoint: dataflowEndpoint,
     MqttEndpoint: mqttEndpoint,
+    Mapping: mapping,
+    DataflowGraph: dataflowGraph,
   };
   return documentation.replace(
     /(<!-- fields of (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,

@@ -2,6 +2,8 @@ import { describeMissing, placeOf } from "../handlers/runtime/missing.ts";
 import type { createSecrets } from "../handlers/runtime/secrets.ts";
 import type { DestinationConfig, GatewayConfig } from "../pipeline/config/config.ts";
 import { describeCredentials, describeTrust } from "./describe-credentials.ts";
+import { describeGraph } from "./describe-graphs.ts";
+import { describeMapping } from "./describe-mappings.ts";
 import { describeBridge, describeSource, describeTopics } from "./describe-origins.ts";
 
 type Secrets = ReturnType<typeof createSecrets>;
@@ -25,6 +27,10 @@ export function describeConfig(config: GatewayConfig, secrets: Secrets): string[
     ...config.sources.map(describeSource),
     ...(config.bridges.length === 0 ? [] : ["Bridges"]),
     ...config.bridges.flatMap(describeBridge),
+    ...(config.mappings.length === 0 ? [] : ["Mappings"]),
+    ...config.mappings.flatMap(describeMapping),
+    ...(config.graphs.length === 0 ? [] : ["Data flow graphs"]),
+    ...config.graphs.flatMap(describeGraph),
     "Destinations",
     ...config.destinations.flatMap(describeDestination),
     ...(warnings.length === 0 ? [] : ["Warnings"]),

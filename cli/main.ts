@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `serve`, `demo`, `check-config`, `sink`, `drop-destination`.
+ * The command line: `serve`, `demo`, `check-config`, `explain`, `sink`, `drop-destination`.
  *
  * Exit status: 0 done; 1 failed while running; 2 bad usage or configuration, or a store written by a newer version.
  */
@@ -19,6 +19,9 @@ MQTT messages in, OpenTelemetry out, nothing acknowledged ever lost.
   serve [--config PATH]          receive, store and deliver until SIGTERM or SIGINT
   check-config [--probe] PATH    say what a configuration means; exit 2 when it cannot be used
                                  --probe: ask the destinations too; exit 1 when one does not answer well
+  explain [--config PATH] --topic TOPIC [--source NAME] [--user-property NAME=VALUE]... FILE
+                                 say what becomes of a message with the payload in FILE, or - for standard
+                                 input, and print what would be sent; exit 1 when it would not be delivered
   demo [--keep]                  broker, gateway and receiver on this machine, with a small story
   sink [--host HOST] [--port N]  OTLP/gRPC receiver that prints what it decodes (127.0.0.1:4317)
   drop-destination [--config PATH] NAME
@@ -39,6 +42,9 @@ const options = {
   port: { type: "string" },
   keep: { type: "boolean" },
   probe: { type: "boolean" },
+  topic: { type: "string" },
+  source: { type: "string" },
+  "user-property": { type: "string", multiple: true },
   "log-level": { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
@@ -49,6 +55,7 @@ const commandOptions: Record<string, readonly string[]> = {
   serve: ["config"],
   demo: ["keep"],
   "check-config": ["probe"],
+  explain: ["config", "topic", "source", "user-property"],
   sink: ["host", "port"],
   "drop-destination": ["config"],
 };
@@ -77,6 +84,21 @@ async function main(args: string[]): Promise<number> {
         probe: values.probe ?? false,
         write: (text) => process.stdout.write(text),
         writeError: (text) => process.stderr.write(text),
+      });
+    }
+    case "explain": {
+      const [file] = rest;
+      if (file === undefined || rest.length > 1) throw new UsageError('"explain" takes one FILE');
+      const { explainFile } = await import("./explain.ts");
+      return explainFile({
+        file,
+        topic: values.topic,
+        source: values.source,
+        userProperties: values["user-property"] ?? [],
+        configPath: values.config ?? environment.GATEWAY_CONFIG,
+        environment,
+        input: process.stdin,
+        write: (text) => process.stdout.write(text),
       });
     }
     case "drop-destination": {
@@ -135,7 +157,7 @@ function cacheCompiledCode(environment: NodeJS.ProcessEnv): void {
 }
 
 /** What to tell the person at the terminal, and the exit status. */
-function explain(error: unknown): { text: string; status: 1 | 2 } {
+function describeFailure(error: unknown): { text: string; status: 1 | 2 } {
   if (error instanceof UsageError)
     return { text: `${error.message}\nSee mqtt-otlp-gateway --help\n`, status: 2 };
   if (error instanceof ConfigError) return { text: `${error.message}\n`, status: 2 };
@@ -146,7 +168,7 @@ cacheCompiledCode(process.env);
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const { text, status } = explain(error);
+  const { text, status } = describeFailure(error);
   process.stderr.write(text);
   // At once: what was half open would keep the process, and its store locked.
   process.exit(status);

@@ -9,16 +9,12 @@ import {
   type Metric,
   type NumberDataPoint,
 } from "../gen/opentelemetry/proto/metrics/v1/metrics_pb.ts";
+import { printable } from "./printable.ts";
 import type { SinkRequest } from "./sink-server.ts";
 
 /** One line for each data point or log record of a request, in order. Integers are exact to the last digit. */
 export function* formatItems(request: SinkRequest): Generator<string> {
-  for (const line of formatRequest(request)) yield line.replace(/\p{Cc}/gu, escaped);
-}
-
-/** Names come from devices: none of them shall break a line or command a terminal. */
-function escaped(control: string): string {
-  return `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  for (const line of formatRequest(request)) yield printable(line);
 }
 
 function* formatRequest(request: SinkRequest): Generator<string> {

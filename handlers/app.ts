@@ -13,10 +13,12 @@ import type { Secret } from "../pipeline/secret.ts";
 import { adapters } from "../pipeline/source/adapters.ts";
 import type { BatchStore } from "../pipeline/store/batch-store.ts";
 import type { Telemetry } from "../pipeline/telemetry.ts";
-import { type Authenticator, openToAll } from "./authentication.ts";
-import { createBearerAuthenticator } from "./authentication-bearer.ts";
-import { createSourceAuthenticator } from "./authentication-methods.ts";
+import { type Authenticator, openToAll } from "./authentication/authentication.ts";
+import { createBearerAuthenticator } from "./authentication/bearer.ts";
+import { createSourceAuthenticator } from "./authentication/methods.ts";
 import { createDeadLetterRoutes } from "./dead-letters.ts";
+import { createExplainRoutes } from "./explain.ts";
+import { createGate } from "./gate.ts";
 import { createOperationRoutes } from "./operations.ts";
 import { type Middleware, problem } from "./problem.ts";
 import { createDrainMeter } from "./retry-after.ts";
@@ -72,6 +74,9 @@ export interface AppOptions {
   state: GatewayState;
 }
 
+/** Room beside the largest body for what is made of it: more than the elements of the longest array are counted as. */
+const madeBytesMax = 128 * 1024 * 1024;
+
 /** The HTTP surface. Never listens: a runtime serves its `fetch`. */
 export function createApp(options: AppOptions): Hono {
   const { config, receiver, store, delivery, telemetry, clock, logger, secrets, state } = options;
@@ -80,9 +85,14 @@ export function createApp(options: AppOptions): Hono {
 
   const webhooks = new Map<string, Handler>();
   const webhooksWithSecret = new Map<string, Handler>();
-  const gate = createGate(config.limits.concurrentRequestsMax);
-  // Whoever is known by the body alone may send it slowly: that takes no more than half of the places.
-  const gateForUnknown = createGate(Math.ceil(config.limits.concurrentRequestsMax / 2), gate);
+  const { concurrentRequestsMax, bodyBytesMax } = config.limits;
+  const requestBytesMax = bodyBytesMax + madeBytesMax;
+  const known = { gate: createGate(concurrentRequestsMax), bodies: createGate(2 * requestBytesMax) };
+  // Whoever is known by the body alone may send it slowly: that takes no more than half of the room.
+  const unknown = {
+    gate: createGate(Math.ceil(concurrentRequestsMax / 2), known.gate),
+    bodies: createGate(requestBytesMax, known.bodies),
+  };
   for (const source of config.sources) {
     const authenticator = createSourceAuthenticator(source, { secrets, clock });
     const webhook = createWebhook({
@@ -90,12 +100,12 @@ export function createApp(options: AppOptions): Hono {
       adapter: adapters[source.adapter](source),
       authenticator,
       receiver,
-      bodyBytesMax: config.limits.bodyBytesMax,
+      bodyBytesMax,
       acknowledgeTimeoutMs: config.acknowledgeTimeoutMs,
       counters: telemetry.requests,
       clock,
       logger,
-      gate: authenticator.checkBody ? gateForUnknown : gate,
+      ...(authenticator.checkBody ? unknown : known),
       isStopping: () => state.stopping,
       retryAfterSeconds,
     });
@@ -113,9 +123,11 @@ export function createApp(options: AppOptions): Hono {
 
   const token = config.administration?.token;
   const administration = requireToken(token ? createBearerAuthenticator(secrets(token)) : openToAll);
-  for (const path of ["/timer/*", "/metrics", "/status", "/dead-letters/*"]) app.use(path, administration);
+  const operatorPaths = ["/timer/*", "/metrics", "/status", "/dead-letters/*", "/explain/*"];
+  for (const path of operatorPaths) app.use(path, administration);
   app.route("/timer", createTimerRoutes(delivery.flush));
   app.route("/dead-letters", createDeadLetterRoutes({ deadLetters: store.deadLetters, receiver }));
+  app.route("/explain", createExplainRoutes({ config, instanceId: store.instanceId, clock }));
   app.route("/", createOperationRoutes(options));
 
   app.notFound(() => problem(404, "Nothing is here"));
@@ -141,26 +153,5 @@ function requireToken(authenticator: Authenticator): Middleware {
     return problem(401, "Cannot answer: wanted the administration token", {
       headers: { "WWW-Authenticate": authentication.challenge },
     });
-  };
-}
-
-interface Gate {
-  enter(): boolean;
-  leave(): void;
-}
-
-/** At most `placesMax` requests inside at any moment, each of which takes one of the places behind it too. */
-function createGate(placesMax: number, behind?: Gate): Gate {
-  let taken = 0;
-  return {
-    enter() {
-      if (taken >= placesMax || behind?.enter() === false) return false;
-      taken += 1;
-      return true;
-    },
-    leave() {
-      taken -= 1;
-      behind?.leave();
-    },
   };
 }

@@ -11,20 +11,40 @@
  */
 import type { MqttMessage } from "./message.ts";
 
-export interface Template {
+export interface Template<Context = MqttMessage> {
   /** Whether it gives the same text for every message. */
   isStatic: boolean;
   /** The text for a message; undefined when a placeholder has no value there, or an empty one. */
-  resolve(message: MqttMessage): string | undefined;
+  resolve(context: Context): string | undefined;
 }
 
-type Part = (message: MqttMessage) => string | undefined;
+/** What stands for a placeholder. */
+export type Part<Context> = (context: Context) => string | undefined;
 
-const wanted = `\${topic}, \${topic.N} from 1, \${clientId}, \${messageId} or \${userProperty.NAME}`;
+/** The placeholders of a kind of template. */
+export interface Placeholders<Context> {
+  /** For messages. */
+  wanted: string;
+  /** The placeholder of this name, or why there is none: of what is wanted in its place. */
+  parse(name: string): Part<Context> | { fault: string } | undefined;
+}
+
+const ofMessage: Placeholders<MqttMessage> = {
+  wanted: `\${topic}, \${topic.N} from 1, \${clientId}, \${messageId} or \${userProperty.NAME}`,
+  parse: messagePart,
+};
 
 /** The template that a text is; `fault` names the placeholders wanted and the one met. */
 export function parseTemplate(text: string): Template | { fault: string } {
-  const parts: Part[] = [];
+  return parseTemplateOf(text, ofMessage);
+}
+
+/** As `parseTemplate`, with other placeholders. */
+export function parseTemplateOf<Context>(
+  text: string,
+  placeholders: Placeholders<Context>,
+): Template<Context> | { fault: string } {
+  const parts: Part<Context>[] = [];
   let isStatic = true;
   for (const piece of text.split(/(\$\{[^}]*\}?)/)) {
     if (piece === "") continue;
@@ -32,25 +52,27 @@ export function parseTemplate(text: string): Template | { fault: string } {
       parts.push(() => piece);
       continue;
     }
-    const part = piece.endsWith("}") ? parsePlaceholder(piece.slice(2, -1)) : undefined;
-    if (part === undefined) return { fault: `Wanted ${wanted}, met ${piece}` };
+    const part = piece.endsWith("}") ? placeholders.parse(piece.slice(2, -1)) : undefined;
+    if (part === undefined) return { fault: `Wanted ${placeholders.wanted}, met ${piece}` };
+    if ("fault" in part) return part;
     parts.push(part);
     isStatic = false;
   }
-  return { isStatic, resolve: (message) => join(parts, message) };
+  return { isStatic, resolve: (context) => join(parts, context) };
 }
 
-function join(parts: readonly Part[], message: MqttMessage): string | undefined {
+function join<Context>(parts: readonly Part<Context>[], context: Context): string | undefined {
   let text = "";
   for (const part of parts) {
-    const value = part(message);
+    const value = part(context);
     if (!value) return undefined;
     text += value;
   }
   return text || undefined;
 }
 
-function parsePlaceholder(name: string): Part | undefined {
+/** What a message's own placeholder stands for; undefined when it has none of this name. */
+export function messagePart(name: string): Part<MqttMessage> | undefined {
   if (name === "topic") return ({ topic }) => topic;
   if (name === "clientId") return ({ clientId }) => clientId;
   if (name === "messageId") return ({ messageId }) => messageId;

@@ -62,7 +62,7 @@ export interface Prepared {
 }
 
 export interface PrepareOptions {
-  lane: Lane;
+  lane: Pick<Lane, "read">;
   encoder: Encoder;
   parse: (message: StoredMessage) => Parsed;
   /** The range to take messages from: `afterId` excluded, `lastId` included. */

@@ -7,16 +7,17 @@ import type { Clock } from "./clock.ts";
 import type { Origin } from "./config/config.ts";
 import { createDeadLetterLog } from "./deliver-log.ts";
 import { EnvelopeError } from "./errors.ts";
+import type { FilterCounters } from "./filtered.ts";
 import { identityOf } from "./identity.ts";
-import { createLaneFilter, type LaneFilter } from "./lane-filter.ts";
+import { type Accepted, createJudge, type Died, type Dropped, type JudgedLane, quote } from "./judge.ts";
 import type { Logger } from "./logger.ts";
-import { type LaneName, laneKey, type MqttMessage, type Signal } from "./message.ts";
+import { laneKey, type MqttMessage } from "./message.ts";
 import type { OddityCounters } from "./oddities.ts";
-import type { Items, Oddities, PayloadFormat, Refusal } from "./payload/format.ts";
+import type { Oddities, PayloadFormat, Refusal } from "./payload/format.ts";
 import type { Settled, WaitOptions } from "./settled.ts";
 import type { Element, Envelope, Stored } from "./source/adapter.ts";
-import { matchesTopicFilter } from "./source/topic.ts";
-import type { Arrival, BatchStore, DeadLetter, Verdict } from "./store/batch-store.ts";
+import type { Arrival, BatchStore, DeadLetter } from "./store/batch-store.ts";
+import { createThrottle } from "./throttle.ts";
 
 /** The one message of a request has a payload beyond the limit; nothing was stored (413). */
 export class PayloadTooLargeError extends Error {
@@ -28,14 +29,14 @@ export interface ReceiverOptions {
   clock: Clock;
   logger: Logger;
   format: PayloadFormat;
-  /** Every lane with its bit in `Verdict.lanes`, and what it wants; without a filter, everything. */
-  lanes: readonly { name: LaneName; mask: number; filter?: LaneFilter | undefined }[];
+  lanes: readonly JudgedLane[];
   /** For replays: the sources and bridges as they are configured now. */
   sources: readonly Origin[];
   payloadBytesMax: number;
   /** Given where an acknowledgement says that messages are settled; the store then reports what is owed. */
   settled?: Pick<Settled, "wait"> | undefined;
   oddities?: Pick<OddityCounters, "count"> | undefined;
+  filtered?: Pick<FilterCounters, "count"> | undefined;
   /** Called with the number of accepted messages once they are on disk. */
   onAppended?: ((accepted: number) => void) | undefined;
 }
@@ -56,68 +57,26 @@ export interface Receiver {
   replay(letter: DeadLetter): Promise<Replay>;
 }
 
-type Accepted = Extract<Verdict, { kind: "accepted" }>;
-type Died = Extract<Verdict, { kind: "deadLettered" }>;
-
 const nothing: Stored = { accepted: 0, duplicates: 0, expired: 0, filtered: 0, deadLettered: 0 };
 
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { store, clock, logger, format, lanes, payloadBytesMax, settled, oddities, onAppended } = options;
+  const { store, clock, logger, format, lanes, payloadBytesMax, settled, oddities, filtered, onAppended } =
+    options;
   const logDeadLetter = createDeadLetterLog(undefined, { clock, logger });
   const sourcesByName = new Map(options.sources.map((source) => [source.name, source]));
-  const masks: Record<Signal, number> = { metrics: 0, logs: 0 };
-  const choosy: { signal: Signal; mask: number; wants: NonNullable<ReturnType<typeof createLaneFilter>> }[] =
-    [];
-  for (const { name, mask, filter } of lanes) {
-    const wants = filter && createLaneFilter(filter);
-    if (wants) choosy.push({ signal: name.signal, mask, wants });
-    else masks[name.signal] += mask;
-  }
-
-  /** The rules of the front door; undefined: the message passes. */
-  function findFault(source: Origin, message: MqttMessage): Died | undefined {
-    if (!isTopicAllowed(source, message.topic)) {
-      const detail = `Cannot take topic ${quote(message.topic)}: wanted one that matches ${source.topicFilters.join(", ")}`;
-      return { kind: "deadLettered", reason: "topicNotAllowed", path: "topic", detail };
-    }
-    const bytes = message.payload.byteLength;
-    if (bytes > payloadBytesMax) {
-      const detail = `Cannot take a payload of ${bytes} bytes: limit is ${payloadBytesMax}`;
-      return { kind: "deadLettered", reason: "tooLarge", path: "payload", detail };
-    }
-    return undefined;
-  }
-
-  function checkPayload(message: MqttMessage, lenient: boolean): Accepted | Died {
-    const parsed = format.parse(message, { lenient, audit: oddities !== undefined });
-    if (parsed.kind === "refused") {
-      const { path, message: detail } = parsed.refusal;
-      return { kind: "deadLettered", reason: "invalidPayload", path, detail };
-    }
-    if (parsed.oddities) countOddities(message.source, parsed.oddities);
-    return { kind: "accepted", lanes: owingLanes(message, parsed.items) };
-  }
-
-  function owingLanes(message: MqttMessage, items: Items): number {
-    let owing = (items.metrics.length > 0 ? masks.metrics : 0) + (items.logs.length > 0 ? masks.logs : 0);
-    for (const { signal, mask, wants } of choosy) {
-      if (items[signal].length > 0 && wants(message)) owing += mask;
-    }
-    return owing;
-  }
-
   function countOddities(source: string, met: Oddities) {
     for (const [oddity, count] of Object.entries(met) as [keyof Oddities, number][]) {
       if (count > 0) oddities?.count(source, oddity, count);
     }
   }
 
-  function judge(source: Origin, message: MqttMessage, arrivedAtUs: number, deadlineUs?: number): Verdict {
-    const expiresAtUs = deadlineUs ?? expiryOf(message, arrivedAtUs);
-    if (expiresAtUs !== undefined && arrivedAtUs >= expiresAtUs) return { kind: "expired" };
-    const verdict = checkPayload(message, source.lenient);
-    return verdict.kind === "accepted" ? { ...verdict, expiresAtUs } : verdict;
-  }
+  const { findFault, checkPayload, judge } = createJudge({
+    format,
+    lanes,
+    payloadBytesMax,
+    onOddities: oddities && countOddities,
+    admits: createThrottle(clock),
+  });
 
   function arrive(source: Origin, element: Element, isArray: boolean, arrivedAtUs: number) {
     if (element.kind === "ignored") return undefined;
@@ -126,8 +85,14 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     const message: MqttMessage = { ...element.message, source: source.name };
     const fault = findFault(source, message);
     if (fault && !isArray) throw refusalOf(fault);
-    const verdict = fault ?? judge(source, message, arrivedAtUs, element.expiresAtUs);
+    const verdict = fault ?? judge(source, message, { arrivedAtUs, deadlineUs: element.expiresAtUs });
     return { message, arrivedAtUs, identity: identityOf(message), verdict };
+  }
+
+  /** Which of them the store knows as repeats is not told. */
+  function countFiltered(source: string, arrivals: readonly Arrival[], count: number) {
+    const dropped = arrivals.flatMap(({ verdict }) => (verdict.kind === "filtered" ? [verdict] : []));
+    for (const { reason } of dropped.slice(0, count)) filtered?.count(source, reason, 1);
   }
 
   /** A repeat of a dead letter among them is logged like one. */
@@ -150,6 +115,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       if (arrivals.length === 0) return nothing;
       const stored = await store.append(arrivals);
       if (stored.accepted > 0) onAppended?.(stored.accepted);
+      if (stored.filtered > 0) countFiltered(source.name, arrivals, stored.filtered);
       if (stored.deadLettered > 0) logDeadLetters(source.name, arrivals);
       if (settled === undefined) return stored;
       const { owed = [], ...counts } = stored;
@@ -158,7 +124,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     },
 
     async replay({ id, message, reason, path, detail, lane }) {
-      let verdict: Accepted | Died;
+      let verdict: Accepted | Died | Dropped;
       if (lane) {
         const key = laneKey(lane);
         const found = lanes.find(({ name }) => laneKey(name) === key);
@@ -171,29 +137,18 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         const source = sourcesByName.get(message.source);
         if (!source)
           return refused("", `Cannot replay: source ${quote(message.source)} is not configured now`);
-        verdict = findFault(source, message) ?? checkPayload(message, source.lenient);
+        verdict = findFault(source, message) ?? checkPayload(source, message);
       }
       if (verdict.kind === "deadLettered") return refused(verdict.path, verdict.detail);
+      if (verdict.kind === "filtered") {
+        return refused("", "Cannot replay: a filter drops the message now; delete the dead letter");
+      }
       const isReplayed = await store.deadLetters.replay(id, { lanes: verdict.lanes });
       if (!isReplayed) return { kind: "gone" };
       onAppended?.(1);
       return { kind: "replayed" };
     },
   };
-}
-
-function isTopicAllowed({ topicFilters }: Origin, topic: string): boolean {
-  return topicFilters.length === 0 || topicFilters.some((filter) => matchesTopicFilter(filter, topic));
-}
-
-/**
- * Source: MQTT 5.0, 3.3.2.3.3, counted from the publish where that is known. A deadline that a number cannot hold
- * exactly is as good as the last one that it can, and no store could give it back.
- */
-function expiryOf(message: MqttMessage, arrivedAtUs: number): number | undefined {
-  const { publishedAtUs = arrivedAtUs, messageExpiryIntervalSeconds } = message;
-  if (messageExpiryIntervalSeconds === undefined) return undefined;
-  return Math.min(publishedAtUs + messageExpiryIntervalSeconds * 1_000_000, Number.MAX_SAFE_INTEGER);
 }
 
 function buried(source: Origin, element: Extract<Element, { kind: "broken" }>, arrivedAtUs: number): Arrival {
@@ -212,9 +167,4 @@ function refusalOf({ reason, path, detail }: Died): Error {
 
 function refused(path: string, message: string): Replay {
   return { kind: "refused", refusal: { path, message } };
-}
-
-/** A sender's text in a sentence, never longer than the sentence. */
-function quote(text: string): string {
-  return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
 }

@@ -6,6 +6,8 @@ import { isAmong, type Lane, type Owed } from "./store/batch-store.ts";
 export interface WaitOptions {
   /** Longest wait; undefined: as long as it takes. */
   timeoutMs?: number | undefined;
+  /** Aborted: nobody waits any more. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Called when a lane has settled all that it owes up to a message. */
@@ -17,7 +19,7 @@ export interface Settled {
   /**
    * Resolves once every lane has settled what it owes.
    *
-   * Errors: NotSettledError after `timeoutMs`, and from `end` on.
+   * Errors: NotSettledError after `timeoutMs`, when `signal` is aborted, and from `end` on.
    */
   wait(owed: readonly Owed[], options?: WaitOptions): Promise<void>;
   /** Turn away all who wait, and who will. */
@@ -65,13 +67,14 @@ export function createSettled({
         if (waiter.left.length === 0) waiter.finish(true);
       }
     },
-    async wait(owed, { timeoutMs } = {}) {
+    async wait(owed, { timeoutMs, signal } = {}) {
       const left = findLeft(owed);
       if (left.length === 0) return;
       const finished = Promise.withResolvers<boolean>();
       const done = new AbortController();
       const waiter: Waiter = { left, finish: finished.resolve };
-      if (isEnded) waiter.finish(false);
+      if (isEnded || signal?.aborted) waiter.finish(false);
+      signal?.addEventListener("abort", () => waiter.finish(false), { once: true, signal: done.signal });
       waiters.add(waiter);
       if (timeoutMs !== undefined) void clock.sleep(timeoutMs, done.signal).then(() => waiter.finish(false));
       const isSettled = await finished.promise;

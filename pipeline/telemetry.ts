@@ -4,10 +4,11 @@
  * at the first scrape, or when enough recordings wait for it; until then they wait in a list.
  */
 import type { Counter, Histogram } from "@opentelemetry/api";
+import { createFilterCounters, type FilterCounters } from "./filtered.ts";
 import { createOddityCounters, type OddityCounters } from "./oddities.ts";
 import { createRequestCounters, type RequestCounters } from "./refusals.ts";
 import type { CommitObserver } from "./store/batch-store.ts";
-import { observed, type Scraped } from "./telemetry-observed.ts";
+import { observed, type ProcessCounters, type Scraped } from "./telemetry-observed.ts";
 
 /** One attempt to send, for the metrics. */
 export interface ExportObservation {
@@ -23,6 +24,8 @@ export interface Telemetry {
   readonly requests: RequestCounters;
   /** What was taken, though its sender may have meant something else. */
   readonly oddities: OddityCounters;
+  /** What was dropped, by reason; the ledger has their sum. */
+  readonly filtered: FilterCounters;
   readonly onCommit: CommitObserver;
   onExport(observation: ExportObservation): void;
   /** All metrics in the text format of Prometheus. */
@@ -59,12 +62,13 @@ const messagesBounds = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000];
 export function createTelemetry(): Telemetry {
   const requests = createRequestCounters();
   const oddities = createOddityCounters();
+  const filtered = createFilterCounters();
   let waiting: Recording[] = [];
   let backend: Backend | undefined;
   let loading: Promise<Backend> | undefined;
 
   function load(): Promise<Backend> {
-    loading ??= loadBackend(requests, oddities).then((loaded) => {
+    loading ??= loadBackend({ requests, oddities, filtered }).then((loaded) => {
       for (const recording of waiting) loaded.record(recording);
       waiting = [];
       backend = loaded;
@@ -83,13 +87,14 @@ export function createTelemetry(): Telemetry {
   return {
     requests,
     oddities,
+    filtered,
     onCommit: ({ durationMs, messages }) => record({ kind: "commit", durationMs, messages }),
     onExport: (observation) => record({ kind: "export", ...observation }),
     scrape: async (scraped) => (await load()).scrape(scraped),
   };
 }
 
-async function loadBackend(requests: RequestCounters, oddities: OddityCounters): Promise<Backend> {
+async function loadBackend(counters: ProcessCounters): Promise<Backend> {
   const [{ MeterProvider }, { PrometheusExporter, PrometheusSerializer }] = await Promise.all([
     import("@opentelemetry/sdk-metrics"),
     import("@opentelemetry/exporter-prometheus"),
@@ -120,7 +125,7 @@ async function loadBackend(requests: RequestCounters, oddities: OddityCounters):
     ),
   };
 
-  for (const { kind, name, description, points } of observed(requests, oddities)) {
+  for (const { kind, name, description, points } of observed(counters)) {
     const instrument =
       kind === "counter"
         ? meter.createObservableCounter(name, { description })

@@ -1,7 +1,7 @@
 import { systemClock } from "../../pipeline/clock.ts";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
+import { createConfiguredFormat } from "../../pipeline/configured-format.ts";
 import type { Logger } from "../../pipeline/logger.ts";
-import { aioFormat } from "../../pipeline/payload/aio.ts";
 import { createReceiver } from "../../pipeline/receive.ts";
 import { createSettled } from "../../pipeline/settled.ts";
 import type { BatchStore } from "../../pipeline/store/batch-store.ts";
@@ -76,17 +76,18 @@ export function assembleGateway(config: GatewayConfig, parts: GatewayParts): Gat
     store,
     clock,
     logger,
-    format: aioFormat,
+    format: createConfiguredFormat(config),
     lanes,
     sources: [...config.sources, ...config.bridges],
     payloadBytesMax: config.limits.payloadBytesMax,
     settled: settled && {
       wait(owed, options) {
         const waiting = settled.wait(owed, options);
-        return delivery.whileAwaited?.(waiting) ?? waiting;
+        return delivery.whileAwaited?.(waiting, owed) ?? waiting;
       },
     },
     oddities: telemetry.oddities,
+    filtered: telemetry.filtered,
     onAppended: delivery.wake,
   });
   const bridges = openBridges(config, {

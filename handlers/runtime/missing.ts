@@ -36,7 +36,9 @@ function unreadableSecrets(config: GatewayConfig, secrets: Secrets): string[] {
     ),
   ];
   const unreadable = references.filter((reference) => secrets.open(reference).current() === undefined);
-  return [...new Set(unreadable.map(placeOf))].map((place) => `Secret cannot be read, or is empty: ${place}`);
+  return [...new Set(unreadable.map(placeOf))].map(
+    (place) => `Secret cannot be read, is empty, or is a certificate or key: ${place}`,
+  );
 }
 
 function secretOf(authentication: SourceAuthentication | undefined): SecretReference | undefined {

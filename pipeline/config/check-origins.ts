@@ -26,6 +26,12 @@ export function namesOf(gateway: ConfigDocument): string[] {
   return originsOf(gateway).map(({ name }) => name);
 }
 
+/** Those that messages are posted to. */
+export function sourceNamesOf(gateway: ConfigDocument | undefined): string[] {
+  const sources = at(gateway?.value, sourcesPath);
+  return Array.isArray(sources) ? sources.map((source) => identityOf(source).name) : [...adapterNames];
+}
+
 interface OriginName {
   name: string;
   /** Undefined: it is there because no source is written. */

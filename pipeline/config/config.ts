@@ -1,4 +1,6 @@
 /** The configuration after it was read, checked and completed with defaults: plain values, nothing optional left. */
+import type { GraphRules } from "../graph/rules.ts";
+import type { MappingRules } from "../mapping/rules.ts";
 import type { Signal } from "../message.ts";
 
 /** Where a secret stands. Relative paths were resolved against the file that names them. */
@@ -187,6 +189,10 @@ export interface GatewayConfig {
   bridges: readonly BridgeConfig[];
   /** A name comes twice, with a signal each, when the environment has settings for one signal alone. */
   destinations: readonly DestinationConfig[];
+  /** The first one that matches a message says how it is read; where none does, it is AIO JSON. */
+  mappings: readonly MappingRules[];
+  /** Those that run. A message that one of them takes goes its ways, and no mapping reads it. */
+  graphs: readonly GraphRules[];
   /** What an operator should know and that is no error. */
   warnings: readonly string[];
 }

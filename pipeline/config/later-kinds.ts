@@ -11,9 +11,7 @@ export const laterKinds: Readonly<Record<string, string>> = {
   BrokerAuthorization: notSupportedYet("BrokerAuthorization"),
   BrokerListener: notSupportedYet("BrokerListener"),
   Dataflow: `${notSupportedYet("Dataflow")}, and in Azure IoT Operations none leads to OpenTelemetry; ${settings}`,
-  DataflowGraph: `${notSupportedYet("DataflowGraph")}; ${settings}`,
   DataflowProfile: notSupportedYet("DataflowProfile"),
-  Mapping: notSupportedYet("Mapping"),
   RegistryEndpoint: notSupportedYet("RegistryEndpoint"),
 };
 

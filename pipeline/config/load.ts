@@ -2,16 +2,20 @@ import type * as z from "zod";
 import { ConfigError, type ConfigIssue } from "../errors.ts";
 import { checkBridges } from "./check-bridges.ts";
 import { checkConnections } from "./check-connections.ts";
+import { checkGraphs } from "./check-graphs.ts";
+import { checkMappings } from "./check-mappings.ts";
 import { checkGateway, checkNames } from "./checks.ts";
 import type { GatewayConfig } from "./config.ts";
 import { type ConfigDocument, type ConfigFile, readDocuments } from "./documents.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { dataflowEndpoint } from "./kinds/dataflow-endpoint.ts";
+import { dataflowGraph } from "./kinds/dataflow-graph.ts";
 import { gateway } from "./kinds/gateway.ts";
+import { mapping } from "./kinds/mapping.ts";
 import { mqttEndpoint } from "./kinds/mqtt-endpoint.ts";
-import { messageOf } from "./messages.ts";
 import { checkPlaceholders } from "./placeholders.ts";
 import { type Checked, resolve } from "./resolve.ts";
+import { readBySchema } from "./schema-faults.ts";
 import { type Sorted, sortDocument } from "./sort.ts";
 
 export interface LoadConfigInput {
@@ -36,13 +40,13 @@ export function loadConfig({
   isExposed = false,
 }: LoadConfigInput): GatewayConfig {
   const { settings, issues } = readEnvironment(environment);
-  const sorted: Sorted = { gateways: [], endpoints: [], brokers: [], issues: [] };
+  const sorted: Sorted = { gateways: [], endpoints: [], brokers: [], mappings: [], graphs: [], issues: [] };
   for (const file of files) {
     const read = readDocuments(file);
     issues.push(...read.issues);
     for (const document of read.documents) sortDocument(document, sorted);
   }
-  const { gateways, endpoints, brokers } = sorted;
+  const { gateways, endpoints, brokers, mappings, graphs } = sorted;
   for (const second of gateways.splice(1)) {
     issues.push(second.issue(["kind"], "Wanted one Gateway document, met another one"));
   }
@@ -52,12 +56,18 @@ export function loadConfig({
   const found: ConfigIssue[] = [];
   const checkedEndpoints = endpoints.flatMap((document) => check(document, dataflowEndpoint, found));
   const checkedBrokers = brokers.flatMap((document) => check(document, mqttEndpoint, found));
+  const checkedMappings = mappings.flatMap((document) => check(document, mapping, found));
+  const checkedGraphs = graphs.flatMap((document) => check(document, dataflowGraph, found));
   const [checkedGateway] = gateways.flatMap((document) => check(document, gateway, found));
   // These look at what is written, so that a fault elsewhere in the document does not hide theirs.
   found.push(...checkNames([...endpoints, ...brokers], ["metadata", "name"]));
+  found.push(...checkNames(mappings, ["metadata", "name"]));
+  found.push(...checkNames(graphs, ["metadata", "name"]));
   found.push(...checkGateway(gateways[0], { endpoints, settings, isExposed }));
   found.push(...checkConnections(endpoints, gateways[0], settings));
   found.push(...checkBridges(brokers, gateways[0]));
+  found.push(...checkMappings(mappings, gateways[0]));
+  found.push(...checkGraphs(graphs, { gateway: gateways[0], endpoints, brokers }));
   const places = new Set(missing.map(placeOf));
   issues.push(...missing, ...found.filter((issue) => !places.has(placeOf(issue))));
   if (issues.length > 0) throw new ConfigError(inReadingOrder(issues, files));
@@ -65,6 +75,8 @@ export function loadConfig({
     gateway: checkedGateway,
     endpoints: checkedEndpoints,
     brokers: checkedBrokers,
+    mappings: checkedMappings,
+    graphs: checkedGraphs,
     settings,
     resolvePath,
   });
@@ -86,17 +98,8 @@ function check<Schema extends z.ZodType>(
   schema: Schema,
   issues: ConfigIssue[],
 ): Checked<z.output<Schema>>[] {
-  const result = schema.safeParse(document.value, { error: messageOf, reportInput: true });
-  if (result.success) return [{ document, value: result.data }];
-  for (const issue of result.error.issues) {
-    if (issue.code !== "unrecognized_keys") {
-      issues.push(document.issue(issue.path, issue.message));
-      continue;
-    }
-    const messages = issue.message.split("\n");
-    for (const [index, key] of issue.keys.entries()) {
-      issues.push(document.issue([...issue.path, key], messages[index] ?? "Unknown field"));
-    }
-  }
+  const read = readBySchema(schema, document.value);
+  if ("value" in read) return [{ document, value: read.value }];
+  issues.push(...read.faults.map(({ path, message }) => document.issue(path, message)));
   return [];
 }

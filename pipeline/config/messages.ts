@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Path } from "./documents.ts";
 import { suggestion } from "../suggestion.ts";
+import type { Path } from "./documents.ts";
 
 /** Fields of a section, or values of a choice, that exist elsewhere but not here; the default is not yet. */
 export const later = z.registry<{ names: readonly string[]; explain?: (name: string) => string }>();

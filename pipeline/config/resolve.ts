@@ -4,12 +4,18 @@ import type { GatewayConfig } from "./config.ts";
 import { defaults, undocumentedLatencySeconds } from "./defaults.ts";
 import type { ConfigDocument } from "./documents.ts";
 import type { EnvironmentSettings, ExporterSettings } from "./environment.ts";
+import { withSubscribers } from "./graph-subscriptions.ts";
+import { type Bridge, bridge } from "./kinds/bridge.ts";
 import { type Connection, type DataflowEndpoint, openTelemetrySettings } from "./kinds/dataflow-endpoint.ts";
+import type { DataflowGraph } from "./kinds/dataflow-graph.ts";
 import { type Destination, destination } from "./kinds/destination.ts";
 import { type Gateway, gateway } from "./kinds/gateway.ts";
+import type { Mapping } from "./kinds/mapping.ts";
 import type { MqttEndpoint } from "./kinds/mqtt-endpoint.ts";
 import { type ResolvedBridge, resolveBridge } from "./resolve-bridge.ts";
 import { type ResolvedDestination, resolveDestination } from "./resolve-destination.ts";
+import { graphWarnings, resolveGraph, runs, subscribersOf } from "./resolve-graph.ts";
+import { resolveMapping } from "./resolve-mapping.ts";
 import { type Locate, openSource, resolveSource } from "./resolve-source.ts";
 import { milliseconds } from "./units.ts";
 import { warningsOf } from "./warnings.ts";
@@ -24,6 +30,8 @@ export interface ResolveInput {
   gateway: Checked<Gateway> | undefined;
   endpoints: readonly Checked<DataflowEndpoint>[];
   brokers: readonly Checked<MqttEndpoint>[];
+  mappings: readonly Checked<Mapping>[];
+  graphs: readonly Checked<DataflowGraph>[];
   settings: EnvironmentSettings;
   resolvePath(file: string | undefined, path: string): string;
 }
@@ -43,7 +51,9 @@ export function resolve(input: ResolveInput): GatewayConfig {
     return input.resolvePath(undefined, defaults.storePath);
   };
   const resolved = resolveDestinations(input, spec);
-  const bridges = resolveBridges(input, spec, locate);
+  const writtenBridges = bridgesOf(input, spec);
+  const bridges = resolveBridges(input, { ...spec, bridges: writtenBridges }, locate);
+  const graphs = input.graphs.map(({ value }) => value);
   const { tls } = spec.listen;
   const { type } = spec.store;
 
@@ -75,12 +85,21 @@ export function resolve(input: ResolveInput): GatewayConfig {
     sources: spec.sources?.map((source) => resolveSource(source, locate)) ?? adapterNames.map(openSource),
     bridges: bridges.map(({ config }) => config),
     destinations: resolved.map(({ config }) => config),
+    mappings: input.mappings.map(({ value }) => resolveMapping(value)),
+    graphs: graphs
+      .filter(runs)
+      .map((graph) =>
+        resolveGraph(graph, (endpoint) =>
+          writtenBridges.filter(({ endpointRef }) => endpointRef === endpoint).map(({ name }) => name),
+        ),
+      ),
     warnings: [],
   };
   const warnings = [
     ...warningsOf(config, input),
     ...bridges.flatMap((one) => one.warnings),
     ...resolved.flatMap((one) => one.warnings),
+    ...graphs.flatMap(graphWarnings),
   ];
   // A destination whose signals differ in their settings is there twice.
   return { ...config, warnings: [...new Set(warnings)] };
@@ -121,6 +140,16 @@ function resolveDestinations(
     const endpoint = endpoints.find(({ value }) => value.metadata.name === one.endpointRef);
     return endpoint === undefined ? [] : resolveSignals(one, endpoint.value.spec.openTelemetrySettings);
   });
+}
+
+/** With what graphs want to be read. */
+function bridgesOf({ brokers, graphs }: ResolveInput, spec: Gateway["spec"]): Bridge[] {
+  const subscribers = subscribersOf(
+    graphs.map(({ value }) => value),
+    brokers.map(({ value }) => value.metadata.name),
+  );
+  const { bridges, made } = withSubscribers(spec.bridges, subscribers);
+  return [...bridges, ...made.map((one) => bridge.parse(one))];
 }
 
 function resolveBridges(

@@ -16,11 +16,16 @@ const deploymentType = "Microsoft.Resources/deployments";
 const templatePath = ["properties", "template"];
 const argumentsPath = ["properties", "parameters"];
 
-/** Kinds of documents by the last word of their resource type, in lower case. */
-const kindsByType: Readonly<Record<string, string>> = {
-  dataflows: "Dataflow",
-  dataflowgraphs: "DataflowGraph",
-};
+const graphType = "Microsoft.IoTOperations/instances/dataflowProfiles/dataflowGraphs";
+
+/** Kinds of documents by their resource type, in lower case. */
+const kindsByType: ReadonlyMap<string, string> = new Map([
+  [endpointType.toLowerCase(), "DataflowEndpoint"],
+  [graphType.toLowerCase(), "DataflowGraph"],
+]);
+
+/** Kinds that a gateway has no use for, by the last word of their resource type, in lower case. */
+const laterKindsByType: Readonly<Record<string, string>> = { dataflows: "Dataflow" };
 
 /** Source: Microsoft.IoTOperations/instances/dataflowEndpoints, `dataflowEndpointName`. */
 const resourceName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
@@ -40,7 +45,7 @@ export function isResourceManagerForm(value: Record<string, unknown>): boolean {
   return value.kind === undefined && (isRecord(value.properties) || resourcesIn(value) !== undefined);
 }
 
-/** The endpoints in a resource or a template, as documents of Kubernetes. */
+/** The endpoints and graphs in a resource or a template, as documents of Kubernetes. */
 export function fromResourceManager(document: ConfigDocument): Unfolded {
   const { value } = document;
   const template: Template = {
@@ -129,9 +134,10 @@ function own(
     issues: [document.issue(path, message)],
   });
   const lastWord = type?.split("/").at(-1)?.toLowerCase() ?? "";
-  const kind = Object.hasOwn(kindsByType, lastWord) ? kindsByType[lastWord] : undefined;
-  if (kind !== undefined) return fault(["type"], laterKinds[kind] ?? "");
-  if (type !== undefined && type.toLowerCase() !== endpointType.toLowerCase()) {
+  const later = Object.hasOwn(laterKindsByType, lastWord) ? laterKindsByType[lastWord] : undefined;
+  if (later !== undefined) return fault(["type"], laterKinds[later] ?? "");
+  const kind = kindsByType.get((type ?? endpointType).toLowerCase());
+  if (kind === undefined) {
     // A template also makes what the endpoint needs in Azure: the instance, its custom location.
     if (document.isPart) return nothing;
     return fault(["type"], `Wanted ${endpointType}, met ${show(type, ["type"])}`);
@@ -148,7 +154,8 @@ function own(
   if (issues.length === 0 && typeof name === "string" && !resourceName.test(name) && !/[<{]/.test(name)) {
     issues.push(document.issue(["name"], nameWanted({ input: name })));
   }
-  return { documents: [asKubernetes(document, name, evaluate(resource.properties, ["properties"]))], issues };
+  const properties = evaluate(resource.properties, ["properties"]);
+  return { documents: [asKubernetes(document, { kind, name, properties })], issues };
 }
 
 /** The names of its parents may stand before a resource's own. */
@@ -157,12 +164,15 @@ function lastName(name: unknown): unknown {
 }
 
 /** `properties` is what Kubernetes has as `spec`. The version of the resource's interface does not matter. */
-function asKubernetes(document: ConfigDocument, name: unknown, properties: unknown): ConfigDocument {
+function asKubernetes(
+  document: ConfigDocument,
+  { kind, name, properties }: { kind: string; name: unknown; properties: unknown },
+): ConfigDocument {
   return {
     ...document,
     value: {
       apiVersion: "connectivity.iotoperations.azure.com/v1",
-      kind: "DataflowEndpoint",
+      kind,
       metadata: { name },
       spec: withoutNulls(properties),
     },
@@ -178,6 +188,7 @@ function asKubernetes(document: ConfigDocument, name: unknown, properties: unkno
 
 /** Azure's tools write null for what is not set. */
 function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isRecord(value)) return value;
   const entries = Object.entries(value).filter(([, inner]) => inner !== null);
   return Object.fromEntries(entries.map(([key, inner]) => [key, withoutNulls(inner)]));

@@ -11,10 +11,12 @@ export interface Sorted {
   endpoints: ConfigDocument[];
   /** Endpoints of type Mqtt. */
   brokers: ConfigDocument[];
+  mappings: ConfigDocument[];
+  graphs: ConfigDocument[];
   issues: ConfigIssue[];
 }
 
-const kinds = ["Gateway", "DataflowEndpoint"];
+const kinds = ["Gateway", "DataflowEndpoint", "DataflowGraph", "Mapping"];
 
 /** Sort what is in a document by kind. `kubectl get` and Azure's REST interface wrap several in a list. */
 export function sortDocument(document: ConfigDocument, sorted: Sorted): void {
@@ -33,9 +35,11 @@ export function sortDocument(document: ConfigDocument, sorted: Sorted): void {
   } else if (isResourceManagerForm(value)) {
     const { documents, issues } = fromResourceManager(document);
     sorted.issues.push(...issues);
-    for (const inner of documents) sortEndpoint(inner, sorted);
+    for (const inner of documents) sortDocument(inner, sorted);
   } else if (kind === "Gateway") sorted.gateways.push(document);
   else if (kind === "DataflowEndpoint") sortEndpoint(document, sorted);
+  else if (kind === "DataflowGraph") sorted.graphs.push(document);
+  else if (kind === "Mapping") sorted.mappings.push(document);
   else sorted.issues.push(document.issue(["kind"], kindMessage(kind)));
 }
 

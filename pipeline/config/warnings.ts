@@ -1,14 +1,17 @@
 /** What an operator should know and that concerns more than one part of the configuration. */
 import { topicFiltersOverlap } from "../source/topic.ts";
-import type { GatewayConfig, SourceConfig } from "./config.ts";
+import type { DestinationConfig, GatewayConfig, SourceConfig } from "./config.ts";
 import { isLoopback } from "./host.ts";
 import type { ResolveInput } from "./resolve.ts";
+import { subscribersOf } from "./resolve-graph.ts";
 
 export function warningsOf(config: GatewayConfig, input: ResolveInput): string[] {
   const warnings = [
     ...endpointWarnings(config, input),
     ...exposureWarnings(config),
+    ...signatureWarnings(config),
     ...repetitionWarnings(config),
+    ...routeWarnings(config),
   ];
   if (config.sources.length === 0 && config.bridges.length === 0) {
     warnings.push("There is no source; nothing can arrive");
@@ -22,7 +25,7 @@ export function warningsOf(config: GatewayConfig, input: ResolveInput): string[]
 
 function endpointWarnings(
   { destinations }: GatewayConfig,
-  { settings, endpoints, brokers, gateway }: ResolveInput,
+  { settings, endpoints, brokers, gateway, graphs }: ResolveInput,
 ): string[] {
   const warnings: string[] = [];
   const isEndpointKnown = Object.values(settings.exporters).every(({ endpoint }) => endpoint !== undefined);
@@ -37,9 +40,16 @@ function endpointWarnings(
       );
     }
   }
+  const readers = [
+    ...(gateway?.value.spec.bridges ?? []),
+    ...subscribersOf(
+      graphs.map(({ value }) => value),
+      brokers.map(({ value }) => value.metadata.name),
+    ),
+  ];
   for (const { value } of brokers) {
     const { name } = value.metadata;
-    if (gateway?.value.spec.bridges.some(({ endpointRef }) => endpointRef === name)) continue;
+    if (readers.some(({ endpointRef }) => endpointRef === name)) continue;
     warnings.push(`Endpoint ${name} is named by no bridge; nothing is read there`);
   }
   return warnings;
@@ -60,6 +70,24 @@ function repetitionWarnings({ bridges }: GatewayConfig): string[] {
   );
 }
 
+/** A destination takes of a graph's messages only those that it takes at all. */
+function routeWarnings({ graphs, destinations }: GatewayConfig): string[] {
+  return graphs.flatMap((graph) => {
+    const reaches = ({ sources, topicFilters }: DestinationConfig) =>
+      graph.sources.some(
+        (from) =>
+          (sources.length === 0 || from.origins.some((origin) => sources.includes(origin))) &&
+          (topicFilters.length === 0 || doAnyOverlap(topicFilters, from.topicFilters)),
+      );
+    return graph.destinations
+      .filter(({ destination }) => !destinations.some((one) => one.name === destination && reaches(one)))
+      .map(
+        ({ node, destination }) =>
+          `DataflowGraph ${graph.name}: node ${node} leads to ${destination}, whose sources and topicFilters take none of its messages`,
+      );
+  });
+}
+
 function doAnyOverlap(some: readonly string[], others: readonly string[]): boolean {
   return some.some((filter) => others.some((other) => topicFiltersOverlap(filter, other)));
 }
@@ -78,4 +106,14 @@ function exposureWarnings({ listen, sources }: GatewayConfig): string[] {
 
 function isPlain({ authentication }: SourceConfig): boolean {
   return plainMethods.includes(authentication?.method);
+}
+
+/** What stands in headers is anybody's. */
+function signatureWarnings({ sources }: GatewayConfig): string[] {
+  return sources
+    .filter(({ adapter, authentication }) => adapter === "raw" && authentication?.method === "HmacSha256")
+    .map(
+      ({ name }) =>
+        `Senders of source ${name} sign the body alone; whoever sees a request can post it again with another topic or message id`,
+    );
 }

@@ -9,6 +9,7 @@ import { RequestFrame } from "./frame.ts";
 import { contextOf, type MessageContext } from "./message-context.ts";
 import { Metric, type MetricKind, metricKinds, type SeriesIdentity, totalKinds } from "./metric.ts";
 import { type MetricIdentity, parseSeriesKey } from "./series-key.ts";
+import { createSeriesMaxTeller, type OnSeriesMax } from "./series-max.ts";
 import type { SeriesDirectory } from "./series-points.ts";
 import { endedFingerprint, type SeriesRecord, SeriesState } from "./series-state.ts";
 import type { EncoderSettings } from "./settings.ts";
@@ -21,13 +22,19 @@ const batchSeriesMax = 8192;
 
 /**
  * An encoder of metrics. Gauges have no state; sums and histograms run on from batch to batch. `onValuesMax` is
- * called once for each attribute that a source adds with more values than are told apart.
+ * called once for each attribute that a source adds with more values than are told apart, `onSeriesMax` once for
+ * each rule or metric with more series.
  */
-export function createMetricsEncoder(settings: EncoderSettings, onValuesMax?: OnValuesMax): Encoder {
+export function createMetricsEncoder(
+  settings: EncoderSettings,
+  onValuesMax?: OnValuesMax,
+  onSeriesMax?: OnSeriesMax,
+): Encoder {
   const frame = new RequestFrame(settings.resourceAttributes);
   const state = new SeriesState();
   const values = new AttributeValues(state, onValuesMax);
-  const parts = { frame, state, values };
+  const passed = createSeriesMaxTeller(settings.seriesMax, onSeriesMax);
+  const parts = { frame, state, values, passed };
   const limits = { requestBytesMax: settings.requestBytesMax, seriesMax: batchSeriesMax };
   return {
     load(chunks) {
@@ -69,6 +76,7 @@ interface EncoderParts {
   frame: RequestFrame;
   state: SeriesState;
   values: AttributeValues;
+  passed: SeriesDirectory["passed"];
 }
 
 /** What one batch may hold. */
@@ -88,6 +96,7 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
   readonly #state: SeriesState;
   readonly #values: AttributeValues;
   readonly #batchValues: BatchValues;
+  readonly passed: SeriesDirectory["passed"];
   readonly #metrics: Metric[] = [];
   readonly #metricsByName = new Map<string, Metric[]>();
   readonly #limits: BatchLimits;
@@ -98,12 +107,17 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
   #newestArrivalUs = 0;
   #changes = new Map<string, SeriesRecord>();
 
-  constructor(settings: EncoderSettings, { frame, state, values }: EncoderParts, limits: BatchLimits) {
+  constructor(
+    settings: EncoderSettings,
+    { frame, state, values, passed }: EncoderParts,
+    limits: BatchLimits,
+  ) {
     this.#settings = settings;
     this.#limits = limits;
     this.#frame = frame;
     this.#state = state;
     this.#values = values;
+    this.passed = passed;
     this.#batchValues = values.begin();
   }
 

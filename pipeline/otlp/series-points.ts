@@ -19,6 +19,8 @@ const overflowAttributes: readonly Attribute[] = [{ key: "otel.metric.overflow",
 export interface SeriesDirectory {
   /** Whether a series of this key may be kept apart: it is known, or there is room for another one. */
   admits(key: string): boolean;
+  /** A reading found no room for a series of its own. */
+  passed(item: MetricItem): void;
   /** A series comes into this batch; `undo` takes it back. Gives it as of the last settled batch. */
   open(key: string, undo: Undo[]): SeriesRecord | undefined;
 }
@@ -56,8 +58,8 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
   }
 
   add(item: MetricItem, context: MessageContext, undo: Undo[]): void {
-    const { attributes, type, value } = item;
-    const series = this.#find(attributes, undo);
+    const { type, value } = item;
+    const series = this.#find(item, undo);
     const { points } = series;
     const isShared = context.isShared || series.attributes === overflowAttributes;
     const reading = {
@@ -105,12 +107,14 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
     });
   }
 
-  #find(attributes: readonly Attribute[], undo: Undo[]): Series<A> {
+  #find(item: MetricItem, undo: Undo[]): Series<A> {
+    const { attributes } = item;
     const key = attributesKey(attributes);
     const known = this.#series.get(key);
     if (known !== undefined) return known;
     const { directory, keyPrefix } = this.#options;
     if (directory.admits(keyPrefix + key)) return this.#open(key, attributes, undo);
+    directory.passed(item);
     const overflowKey = attributesKey(overflowAttributes);
     return this.#series.get(overflowKey) ?? this.#open(overflowKey, overflowAttributes, undo);
   }

@@ -7,7 +7,7 @@
  */
 import type { MqttMessage } from "../message.ts";
 import { readAttributes } from "./attributes.ts";
-import { decodeBase64 } from "./base64.ts";
+import { readDocument } from "./document.ts";
 import {
   type Items,
   type Level,
@@ -16,81 +16,36 @@ import {
   type MetricItem,
   type MetricType,
   metricTypes,
-  type Oddities,
   type Parsed,
   type ParseOptions,
   type PayloadFormat,
 } from "./format.ts";
-import { decodeUtf8, nestingMax, parseJson } from "./json.ts";
-import { countRepeatedMembers } from "./json-members.ts";
 import { readTimestamp, readValue } from "./numbers.ts";
-import { type Reading, startReading } from "./reading.ts";
+import { odditiesOf, type Reading, startReading } from "./reading.ts";
 import { met, Refused, readEach, readObject, refuse, within } from "./refused.ts";
 import { readName, readText } from "./text.ts";
 
 /** Reads AIO JSON. Source: Azure IoT Operations, "Configure OpenTelemetry data flow endpoints". */
-export const aioFormat: PayloadFormat = {
+export const aioFormat = {
   parse(message: MqttMessage, options: ParseOptions): Parsed {
     const reading = startReading(options);
     try {
-      const value = parseBytes(message.payload, reading);
-      const items = isStructuredCloudEvent(message)
-        ? readCloudEvent(value, reading)
-        : readItems(value, reading);
-      return { kind: "items", items, oddities: found(reading) };
+      const { value, path, traceparent } = readDocument(message, reading);
+      const items = path === "" ? readItems(value, reading) : within(path, () => readItems(value, reading));
+      return {
+        kind: "items",
+        items: traceparent === undefined ? items : { ...items, traceparent },
+        oddities: odditiesOf(reading),
+      };
     } catch (error) {
       if (error instanceof Refused) return { kind: "refused", refusal: error.refusal };
       throw error;
     }
   },
-};
+} satisfies PayloadFormat;
 
-function found({ oddities }: Reading): Oddities | undefined {
-  const { repeatedMembers, repeatedAttributes, zeroTimestamps } = oddities;
-  return repeatedMembers + repeatedAttributes + zeroTimestamps > 0 ? oddities : undefined;
-}
-
-function parseBytes(bytes: Uint8Array, { audit, oddities }: Reading): unknown {
-  if (bytes.length === 0) refuse("payload", { met: "nothing", wanted: "JSON" });
-  const text = decodeUtf8(bytes);
-  if (text === undefined) refuse("payload", { met: "bytes that are not UTF-8", wanted: "JSON" });
-  try {
-    const value = parseJson(text);
-    if (audit) oddities.repeatedMembers += countRepeatedMembers(text, value);
-    return value;
-  } catch (error) {
-    if (error instanceof RangeError)
-      refuse("payload", { met: "deeper nested JSON", wanted: `at most ${nestingMax} levels` });
-    // The engine's message quotes the payload; its position alone does not.
-    const position = error instanceof Error ? / at position (\d+)/.exec(error.message)?.[1] : undefined;
-    const place = position === undefined ? "" : ` from position ${position}`;
-    return refuse("payload", { met: `text that is not JSON${place}`, wanted: "JSON" });
-  }
-}
-
-/** Source: CloudEvents 1.0, MQTT protocol binding, 3. */
-function isStructuredCloudEvent({ contentType }: MqttMessage): boolean {
-  return contentType?.trimStart().toLowerCase().startsWith("application/cloudevents") ?? false;
-}
-
-/** Source: CloudEvents 1.0, JSON event format, 3.1. */
-function readCloudEvent(value: unknown, reading: Reading): Items {
-  const { data, data_base64, traceparent } = readObject("CloudEvent", value);
-  const items =
-    data_base64 === undefined
-      ? within("data", () => readItems(data, reading))
-      : within("data_base64", () => readItems(readBase64(data_base64, reading), reading));
-  return typeof traceparent === "string" ? { ...items, traceparent } : items;
-}
-
-function readBase64(value: unknown, reading: Reading): unknown {
-  const bytes = typeof value === "string" ? decodeBase64(value) : undefined;
-  return bytes === undefined
-    ? refuse("CloudEvent", { met: met(value), wanted: "base64" })
-    : parseBytes(bytes, reading);
-}
-
-function readItems(value: unknown, reading: Reading): Items {
+/** The items of a payload. Errors: Refused. */
+export function readItems(value: unknown, reading: Reading): Items {
   const payload = readObject("payload", value, "an object with metrics or logs");
   const metrics = optional(payload.metrics, reading);
   const logs = optional(payload.logs, reading);
@@ -106,7 +61,7 @@ function readItems(value: unknown, reading: Reading): Items {
 function readMetric(value: unknown, reading: Reading): MetricItem {
   const item = readObject("metric", value);
   const description = optional(item.description, reading);
-  const unit = reading.lenient ? optional(item.unit, reading) : undefined;
+  const unit = reading.lenient || reading.hasUnits ? optional(item.unit, reading) : undefined;
   const name = readName("name", item.name);
   const type = readType(item, reading);
   return {

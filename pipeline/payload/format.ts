@@ -29,6 +29,8 @@ export interface AddedAttribute {
   value: string;
   /** So many values of it are told apart on metrics; undefined: it has but one. */
   valuesMax?: number | undefined;
+  /** How its values are made. Those of another rule are other values, and use up nothing of this one's. */
+  rule?: string | undefined;
 }
 
 export interface MetricItem {
@@ -42,6 +44,8 @@ export interface MetricItem {
   timeUnixNano?: bigint | undefined;
   /** Keys are unique and not empty. */
   attributes: readonly Attribute[];
+  /** The rule that made it of a raw payload, and its attributes that vary. Undefined: none do, or there is no rule. */
+  madeBy?: { rule: string; attributes: readonly string[] } | undefined;
 }
 
 export interface LogItem {
@@ -63,6 +67,8 @@ export interface Items {
   traceparent?: string | undefined;
   /** Keys are unique. Undefined: nothing is added. */
   added?: readonly AddedAttribute[] | undefined;
+  /** What each destination gets of them, by its name, and no other gets any. Undefined: each gets all. */
+  routes?: ReadonlyMap<string, Pick<Items, "metrics" | "logs">> | undefined;
 }
 
 /** What was read otherwise than its sender may have meant it. */
@@ -87,14 +93,46 @@ export type Parsed =
   /** `oddities`: left out when there are none. */
   { kind: "items"; items: Items; oddities?: Oddities | undefined } | { kind: "refused"; refusal: Refusal };
 
+/** A message that is dropped because its operator wants it so. */
+export interface Filtered {
+  kind: "filtered";
+  /** As a label: few values. */
+  reason: FilterReason;
+  /** What dropped it, such as "filter of Mapping thermostat". */
+  by: string;
+}
+
+export type FilterReason = "filter" | "throttled";
+
+/** One message passes in such a time, of all that are held to the limit of this name. */
+export interface RateLimit {
+  name: string;
+  /** Infinite: none passes. */
+  intervalMs: number;
+}
+
 export interface ParseOptions {
   /** Tolerates what the AIO schema forbids but devices send. */
   lenient: boolean;
   /** Looks for oddities too that take time to find. Default false. */
   audit?: boolean | undefined;
+  /** Somebody who looks on while rules read a payload. */
+  watch?: RuleWatch | undefined;
+  /** Whether a message passes a rate limit. Left out: it does, since a message is held to limits but once. */
+  admits?: ((limit: RateLimit, message: MqttMessage) => boolean) | undefined;
 }
 
-/** A way to read payloads. Pure: the same message and options always give the same result. */
+/** Told what rules do, in order. */
+export interface RuleWatch {
+  /** The payload is read by these rules, such as "Mapping thermostat". */
+  reader(name: string): void;
+  /** A rule begins, such as "metrics[0] of Mapping thermostat". */
+  rule(name: string): void;
+  /** It meets a value, as parsed JSON has it: that of a path in the payload, or of an expression. */
+  value(of: string, value: unknown): void;
+}
+
+/** A way to read payloads. Pure but for `admits`: the same message and options always give the same result. */
 export interface PayloadFormat {
-  parse(message: MqttMessage, options: ParseOptions): Parsed;
+  parse(message: MqttMessage, options: ParseOptions): Parsed | Filtered;
 }

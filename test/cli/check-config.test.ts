@@ -147,7 +147,7 @@ Destinations
 Warnings
   Secrets of source emqx arrive without TLS on ::, unless a proxy with TLS stands before it
   No destination takes logs; they are acknowledged, and sent nowhere
-  Secret cannot be read, or is empty: file ./tenant
+  Secret cannot be read, is empty, or is a certificate or key: file ./tenant
 `,
     });
   });
@@ -197,12 +197,12 @@ Bridges
   });
 
   it("writes every fault to the errors, and exits with 2", async () => {
-    expect(await check("kind: Gatewy\n---\nkind: Mapping\n", { PORT: "x" })).toEqual({
+    expect(await check("kind: Gatewy\n---\nkind: DataflowProfile\n", { PORT: "x" })).toEqual({
       status: 2,
       output: "",
       errors: `PORT: Wanted a whole number from 0 to 65535, met "x"
-./gateway.yaml:1: kind: Wanted one of Gateway, DataflowEndpoint, met "Gatewy"; did you mean Gateway?
-./gateway.yaml:3: kind: Mapping is not supported yet
+./gateway.yaml:1: kind: Wanted one of Gateway, DataflowEndpoint, DataflowGraph, Mapping, met "Gatewy"; did you mean Gateway?
+./gateway.yaml:3: kind: DataflowProfile is not supported yet
 `,
     });
   });

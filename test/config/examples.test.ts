@@ -20,6 +20,8 @@ describe("examples", () => {
         "examples/bridge.yaml",
         "examples/brokers.yaml",
         "examples/emqx-edge.yaml",
+        "examples/graph.yaml",
+        "examples/mapping.yaml",
         "examples/minimal.yaml",
         "examples/secured.yaml",
         "examples/two-destinations.yaml",

@@ -36,6 +36,14 @@ describe("secret in a file", () => {
     expect(openFile().secret.current()).toBeUndefined();
   });
 
+  it.each(["CERTIFICATE", "PRIVATE KEY"])(
+    "is undefined for a %s, whose first line anybody knows",
+    (label) => {
+      writeFileSync(file, `# admin\r\n-----BEGIN ${label}-----\r\nMIIB\r\n-----END ${label}-----\r\n`);
+      expect(openFile().secret.current()).toBeUndefined();
+    },
+  );
+
   it("shows a change after 5 s, and not before", () => {
     writeFileSync(file, "one");
     const { clock, secret } = openFile();

@@ -339,3 +339,15 @@ describe("secrets that arrive without TLS", () => {
     ]);
   });
 });
+
+describe("signatures of the body alone", () => {
+  it("are a warning where topic and message id stand in headers", () => {
+    const authentication = "authentication: { method: HmacSha256, key: { env: A } }";
+    const text = gateway(
+      `sources:\n  - { name: a, adapter: raw, ${authentication} }\n  - { name: b, adapter: mqtt, ${authentication} }`,
+    );
+    expect(load(text).warnings).toEqual([
+      "Senders of source a sign the body alone; whoever sees a request can post it again with another topic or message id",
+    ]);
+  });
+});

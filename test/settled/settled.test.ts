@@ -51,6 +51,20 @@ describe("wait()", () => {
     await waiting.end;
   });
 
+  it("ends when nobody waits any more, and begins no more then", async () => {
+    const { settled, watch } = setUp();
+    const gone = new AbortController();
+    const waiting = watch([{ lanes: 1, id: 7 }], { signal: gone.signal });
+    const other = watch([{ lanes: 1, id: 7 }]);
+    gone.abort();
+    await turn();
+    const late = watch([{ lanes: 1, id: 7 }], { signal: gone.signal });
+    await turn();
+    expect([waiting.state, other.state, late.state]).toEqual(["turned away", "waiting", "turned away"]);
+    settled.advance(metrics, 7);
+    await other.end;
+  });
+
   it("waits for the newest message of every set of lanes", async () => {
     const { settled, watch } = setUp();
     const waiting = watch([

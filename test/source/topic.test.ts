@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  coversTopicFilter,
   isTopicFilter,
   isTopicName,
   matchesTopicFilter,
@@ -123,5 +124,39 @@ describe("topicFiltersOverlap()", () => {
     ["a/b", "a/c", false],
   ])("says of %s and %s: %s, whichever comes first", (a, b, isOverlap) => {
     expect([topicFiltersOverlap(a, b), topicFiltersOverlap(b, a)]).toEqual([isOverlap, isOverlap]);
+  });
+});
+
+describe("coversTopicFilter()", () => {
+  it.each([
+    ["#", "a"],
+    ["#", "a/#"],
+    ["#", "+/+"],
+    ["a/#", "a"],
+    ["a/#", "a/#"],
+    ["a/#", "a/+/b"],
+    ["a/+", "a/b"],
+    ["+/b", "+/b"],
+    ["a", "a"],
+    ["$SYS/#", "$SYS/a"],
+  ])("%s covers %s", (wide, narrow) => {
+    expect(coversTopicFilter(wide, narrow)).toBe(true);
+  });
+
+  it.each([
+    ["a", "#"],
+    ["a", "+"],
+    ["a/+", "a/#"],
+    ["a/+", "a"],
+    ["a/+", "a/b/c"],
+    ["a/b", "a/+"],
+    ["a/b/#", "a/+/c"],
+    ["+/b", "a/+"],
+    ["a", "a/b"],
+    ["a/b", "a"],
+    ["#", "$SYS/a"],
+    ["+/a", "$SYS/a"],
+  ])("%s does not cover %s", (wide, narrow) => {
+    expect(coversTopicFilter(wide, narrow)).toBe(false);
   });
 });

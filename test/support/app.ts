@@ -2,9 +2,9 @@ import type { Hono } from "hono";
 import { createApp, type FlushResult, type GatewayState, type LaneHealth } from "../../handlers/app.ts";
 import type { BridgeReport } from "../../pipeline/bridge-report.ts";
 import type { GatewayConfig, SecretReference, SourceConfig } from "../../pipeline/config/config.ts";
+import { createConfiguredFormat } from "../../pipeline/configured-format.ts";
 import type { CredentialReport } from "../../pipeline/credential-report.ts";
 import type { LaneName } from "../../pipeline/message.ts";
-import { aioFormat } from "../../pipeline/payload/aio.ts";
 import { createReceiver } from "../../pipeline/receive.ts";
 import type { BatchStore, StoreOptions } from "../../pipeline/store/batch-store.ts";
 import { openMemoryStore } from "../../pipeline/store/memory.ts";
@@ -52,6 +52,8 @@ export interface TestAppOptions {
   health?: Partial<LaneHealth>;
   credentials?: readonly CredentialReport[];
   bridges?: readonly BridgeReport[];
+  mappings?: GatewayConfig["mappings"];
+  graphs?: GatewayConfig["graphs"];
 }
 
 export interface TestApp {
@@ -110,17 +112,20 @@ export function createTestApp(options: TestAppOptions = {}): TestApp {
     sources,
     bridges: [],
     destinations: [],
+    mappings: options.mappings ?? [],
+    graphs: options.graphs ?? [],
     warnings: [],
   };
   const receiver = createReceiver({
     store,
     clock,
     logger,
-    format: aioFormat,
+    format: createConfiguredFormat(config),
     lanes: lanes.map((name) => ({ name, mask: store.lane(name).mask })),
     sources,
     payloadBytesMax: config.limits.payloadBytesMax,
     oddities: telemetry.oddities,
+    filtered: telemetry.filtered,
   });
   const state: GatewayState = { stopping: false, startedAtUs: clock.nowUs(), version: "1.2.3" };
   const secrets = { ...options.secrets };

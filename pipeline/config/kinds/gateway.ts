@@ -95,7 +95,10 @@ const dedupe = section({
     .min(0)
     .max(30 * day)
     .default(3600)
-    .meta({ description: "How long a repeated message is recognised; 0: never" }),
+    .meta({
+      description:
+        "How long a repeated message is recognised; 0: never. With `acknowledge: delivered` also for as long as it is not delivered",
+    }),
   entriesMax: z
     .int()
     .min(0)

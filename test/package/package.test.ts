@@ -26,6 +26,15 @@ describe("the packed package", () => {
     expect(run(bin, ["--help"])).toContain("check-config [--probe] PATH");
   });
 
+  it("has an entry for each function host", () => {
+    const script = `
+      const [lambda, azure, fetch] = await Promise.all(
+        ["lambda", "azure", "fetch"].map((host) => import("mqtt-otlp-gateway/" + host)),
+      );
+      console.log(typeof lambda.handler, typeof azure.createAzureFunctions, typeof fetch.createFetchHandler);`;
+    expect(run("node", ["--input-type=module", "--eval", script])).toBe("function function function\n");
+  });
+
   it("runs the demo to its end", () => {
     expect(run(bin, ["demo"])).toContain("accounted for");
   }, 60_000);

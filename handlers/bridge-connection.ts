@@ -15,8 +15,15 @@ import { toError } from "../pipeline/errors.ts";
 import type { EnhancedAuthentication } from "./bridge-credentials.ts";
 import type { MessageIds } from "./bridge-ids.ts";
 import type { Intake, IntakeOptions } from "./bridge-intake.ts";
+import { findFault } from "./bridge-message.ts";
 import { sendPubacks, sendReauthentication } from "./bridge-packets.ts";
-import { describeFailure, describeOwnFailure, describeReasonCode, silentEnd } from "./bridge-reasons.ts";
+import {
+  describeBreach,
+  describeFailure,
+  describeOwnFailure,
+  describeReasonCode,
+  silentEnd,
+} from "./bridge-reasons.ts";
 
 export interface ConnectionOptions {
   config: BridgeConfig;
@@ -25,11 +32,20 @@ export interface ConnectionOptions {
   createIntake(wire: Pick<IntakeOptions, "acknowledge" | "keepAlive">): Intake;
   ids: MessageIds;
   clock: Clock;
+  /** Where the store outlives the process. */
+  subscriptions: SubscriptionJournal | undefined;
   /** The broker keeps the subscriptions of the session that this one resumes. */
   isSubscribed: boolean;
   onAccepted(options: { isResumed: boolean }): void;
   /** `isLowered`: messages come with QoS 0 where QoS 1 was asked for. */
   onSubscribed(options: { isLowered: boolean }): void;
+}
+
+/** The Topic Filters that the session at the broker has, as far as is known. */
+export interface SubscriptionJournal {
+  /** Empty when it cannot be read. */
+  read(): readonly string[];
+  write(filters: readonly string[]): void;
 }
 
 export interface BridgeConnection {
@@ -47,24 +63,29 @@ const disconnectTimeoutMs = 2_000;
 
 /** Connect and subscribe. Errors: none, each ends the connection. */
 export function openConnection(options: ConnectionOptions): BridgeConnection {
-  const { config, ids, clock, onAccepted, onSubscribed } = options;
+  const { config, ids, subscriptions, clock, onAccepted, onSubscribed } = options;
   const gone = new AbortController();
   const ended = Promise.withResolvers<string | undefined>();
   let reason: string | undefined;
+  let isAccepted = false;
   let isClosing = false;
 
   const client = options.connect(options.client);
   const intake = options.createIntake({
     acknowledge: (packetIds) => sendPubacks(client, packetIds),
     keepAlive() {
-      if (!client.connected) return;
-      client.sendPing();
-      client.reschedulePing(true);
+      if (client.connected) {
+        client.sendPing();
+        client.reschedulePing(true);
+      }
+      return client.keepalive;
     },
   });
 
   function fail(why: string) {
     reason ??= why;
+    // The client still acts on what it has read, but answers nothing then.
+    client.connected = false;
     if (client.stream) client.stream.destroy();
     else finish();
   }
@@ -77,9 +98,13 @@ export function openConnection(options: ConnectionOptions): BridgeConnection {
 
   /** Seen before the client acts on it: messages may follow in the same instant. */
   function observe(packet: Packet) {
+    const fault = packet.cmd === "publish" && !isAccepted ? "a message before its answer" : findFault(packet);
+    if (fault) return fail(describeBreach(fault));
     if (packet.cmd === "connack") {
-      const code = packet.reasonCode ?? packet.returnCode ?? 0;
+      const code = packet.reasonCode ?? packet.returnCode;
+      if (code === undefined) return fail(describeBreach("an answer without a code"));
       if (code !== 0) return fail(describeReasonCode(code, packet.properties?.reasonString));
+      isAccepted = true;
       ids.begin({ isResumed: packet.sessionPresent });
       onAccepted({ isResumed: packet.sessionPresent });
     } else if (packet.cmd === "disconnect") {
@@ -88,6 +113,8 @@ export function openConnection(options: ConnectionOptions): BridgeConnection {
   }
 
   function take(packet: IPublishPacket, next: (error?: Error) => void) {
+    // What was read together with what failed is still handed over.
+    if (reason !== undefined) return;
     try {
       intake.take(packet, next);
     } catch (error) {
@@ -96,8 +123,10 @@ export function openConnection(options: ConnectionOptions): BridgeConnection {
   }
 
   function subscribe(isResumed: boolean) {
-    if (isResumed && options.isSubscribed) return onSubscribed({ isLowered: false });
-    const { topicFilters, sharedSubscription, qos, retained } = config;
+    const { topicFilters, sharedSubscription, qos, retained, protocolVersion } = config;
+    // A broker that has gone back to what it saved may have the session without the subscription. Where it costs all
+    // retained messages each time, the broker is believed.
+    if (isResumed && options.isSubscribed && protocolVersion === 4) return onSubscribed({ isLowered: false });
     const filters =
       sharedSubscription === undefined
         ? [...topicFilters]
@@ -105,18 +134,43 @@ export function openConnection(options: ConnectionOptions): BridgeConnection {
     // Retained messages: never, or once when the broker did not have the subscription. Source: MQTT 5.0, 3.8.3.1.
     const retainHandling = retained ? 1 : 2;
     const answered = new AbortController();
+    const stale = isResumed
+      ? (subscriptions?.read() ?? []).filter((filter) => !filters.includes(filter))
+      : [];
+    if (!note([...filters, ...stale])) return;
     client.subscribe(filters, { qos, nl: false, rap: false, rh: retainHandling }, (error, _, suback) => {
       answered.abort();
       if (gone.signal.aborted || isClosing) return;
       const granted = suback?.granted.map(Number) ?? [];
       const refusal = describeRefusal(filters, granted);
       if (refusal || error) return fail(refusal ?? describeFailure(toError(error)));
+      if (stale.length > 0) unsubscribe(stale, filters);
       onSubscribed({ isLowered: granted.some((code) => code < qos) });
     });
     void clock.sleep(subscribeTimeoutMs, AbortSignal.any([gone.signal, answered.signal])).then(() => {
       if (!answered.signal.aborted)
         fail("The broker did not answer the subscription in time: check its load");
     });
+  }
+
+  /** What was configured before: its messages would come for as long as the session lives. */
+  function unsubscribe(stale: readonly string[], filters: readonly string[]) {
+    client.unsubscribe([...stale], (error) => {
+      if (gone.signal.aborted || isClosing) return;
+      if (error) fail(describeFailure(error));
+      else note(filters);
+    });
+  }
+
+  /** False: it cannot be written, and the connection is given up. */
+  function note(filters: readonly string[]): boolean {
+    try {
+      subscriptions?.write(filters);
+      return true;
+    } catch (error) {
+      fail(describeOwnFailure(toError(error)));
+      return false;
+    }
   }
 
   function start() {

@@ -14,6 +14,11 @@
  * saved, but what it repeats first it had sent before. The blocks are kept on disk for a gateway that was killed, and
  * removed from there before it connects.
  *
+ * Some brokers (RabbitMQ) count anew at each connection, also what they repeat, and set DUP for more than that. So
+ * only what comes before any fresh message is a repeat. When it begins with the identifier that the connection before
+ * began with, and messages were acknowledged there, the first proof does not hold. When it begins outside the blocks,
+ * the second one does not: the first block begins late in a connection.
+ *
  * ```
  *            first            first + blockLength
  *   ──────────┼───── earlier ─────┼───── latest ──▶ newest   … in flight, not seen yet
@@ -78,6 +83,12 @@ export function createMessageIds(options: {
   let newest: number | undefined;
   /** By how much the identifiers have risen. */
   let rise = 0;
+  /** What this connection has begun with, and whether it begins with repeats, up to now. */
+  let beginning: number | undefined;
+  let isRepeating = true;
+  let hasAcknowledged = false;
+  /** What a broker that counts anew begins with, though it is another message. */
+  let suspect: number | undefined;
 
   function keep(next: readonly IdBlock[]) {
     blocks = [];
@@ -108,6 +119,13 @@ export function createMessageIds(options: {
     if (isDue) keep([{ name: uuid(), first: packetId }, ...blocks.slice(0, blocksMax - 1)]);
   }
 
+  /** See what a connection begins with. */
+  function beginWith(packetId: number) {
+    beginning = packetId;
+    if (packetId === suspect) repeatable = new Map();
+    if (nameIn(before, packetId) === undefined) before = [];
+  }
+
   return {
     prepare() {
       if (isJournalEmpty) return;
@@ -122,6 +140,10 @@ export function createMessageIds(options: {
       blocks = [];
       newest = undefined;
       rise = 0;
+      suspect = hasAcknowledged ? beginning : undefined;
+      beginning = undefined;
+      isRepeating = true;
+      hasAcknowledged = false;
     },
     begin({ isResumed }) {
       if (isResumed) return;
@@ -130,13 +152,16 @@ export function createMessageIds(options: {
     },
     idOf({ packetId, isDup }) {
       if (journal) follow(packetId);
-      const repeated = isDup ? (repeatable.get(packetId) ?? nameIn(before, packetId)) : undefined;
+      if (beginning === undefined) beginWith(packetId);
+      isRepeating &&= isDup;
+      const repeated = isRepeating ? (repeatable.get(packetId) ?? nameIn(before, packetId)) : undefined;
       const name = repeated ?? nameIn(blocks, packetId) ?? `${processName}/${++unnamed}`;
       repeatable.delete(packetId);
       open.set(packetId, name);
       return name;
     },
     acknowledged(packetIds) {
+      hasAcknowledged = true;
       for (const packetId of packetIds) open.delete(packetId);
     },
   };

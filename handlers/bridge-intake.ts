@@ -7,8 +7,8 @@
  *   gathered ──▶ storing ⇄ waiting
  *                   └─────▶ settled ──▶ acknowledged, when it is the oldest
  *
- * Some brokers send more than their limit. Nothing more is read then until there is room, and what else keeps the
- * connection alive is not read either.
+ * Some brokers send more than their limit, and some messages are large. Nothing more is read then until there is
+ * room, and what else keeps the connection alive is not read either.
  *
  * A message of QoS 0 is stored at once or dropped and counted: nobody repeats it, so that waiting costs memory alone.
  *
@@ -20,20 +20,22 @@ import type { Clock } from "../pipeline/clock.ts";
 import type { BridgeConfig } from "../pipeline/config/config.ts";
 import { toError } from "../pipeline/errors.ts";
 import type { Receiver } from "../pipeline/receive.ts";
-import type { Element, ReadMessage } from "../pipeline/source/adapter.ts";
+import type { Element } from "../pipeline/source/adapter.ts";
 import type { MessageIds } from "./bridge-ids.ts";
-import { readPublish } from "./bridge-message.ts";
+import { readBeginning, readPublish } from "./bridge-message.ts";
 
 export interface IntakeOptions {
   config: BridgeConfig;
   receiver: Pick<Receiver, "receive">;
+  /** Of a larger packet the beginning alone is kept, as a dead letter. */
+  packetBytesMax: number;
   ids: MessageIds;
   clock: Clock;
   backOff: Pick<ReturnType<typeof createBackOff>, "next" | "reset">;
   /** Send PUBACKs, in this order. */
   acknowledge(packetIds: readonly number[]): void;
-  /** Show the broker, and the client, that the connection is alive. */
-  keepAlive(): void;
+  /** Show the broker, and the client, that the connection is alive. Gives the Keep Alive in seconds, which it may have set. */
+  keepAlive(): number;
   /** Nothing is stored now, and why; undefined: it goes on. */
   onWithheld(cause: Error | undefined): void;
   counters: { retainedSkipped: number; droppedWhenBusy: number };
@@ -54,12 +56,15 @@ interface Delivery {
   isSettled: boolean;
 }
 
-type Taken = Extract<Element, { kind: "message" }> & {
+type Taken = Element & {
   /** Undefined: of QoS 0. */
   delivery: Delivery | undefined;
+  bytes: number;
 };
 
 const withheld = new Error("The PUBACK is sent later");
+/** What waits to be stored has room for so much, and the packet that goes beyond. */
+const deliveryBytesMax = 33_554_432;
 /** Of messages of QoS 0: so many, and so large together, wait for a commit. */
 const atMostOnceMax = 2_000;
 const atMostOnceBytesMax = 16_777_216;
@@ -68,12 +73,15 @@ const togetherMax = 256;
 const togetherBytesMax = 65_536;
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { config, receiver, ids, clock, backOff, acknowledge, onWithheld, counters } = options;
+  const { config, receiver, ids, clock, backOff, acknowledge, onWithheld, counters, packetBytesMax } =
+    options;
   /** A broker that keeps to its limit never comes here. */
   const deliveriesMax = 2 * config.maxInflightMessages;
   const deliveries: Delivery[] = [];
+  let deliveryBytes = 0;
   const openIds = new Set<number>();
   const ended = new AbortController();
+  const closed = new AbortController();
   const stopped = Promise.withResolvers<void>();
   let gathered: Taken[] = [];
   let gatheredBytes = 0;
@@ -83,12 +91,11 @@ export function createIntake(options: IntakeOptions): Intake {
   let isWithheld = false;
   let resume: (() => void) | undefined;
   let isKeptAlive = false;
-  let isClosed = false;
 
   function gather(taken: Taken) {
     if (gathered.length === 0) setImmediate(storeGathered);
     gathered.push(taken);
-    gatheredBytes += taken.message.payload.byteLength;
+    gatheredBytes += taken.bytes;
     if (gathered.length >= togetherMax || gatheredBytes >= togetherBytesMax) storeGathered();
   }
 
@@ -113,7 +120,7 @@ export function createIntake(options: IntakeOptions): Intake {
   async function tryToStore(together: readonly Taken[]): Promise<boolean> {
     storing += 1;
     try {
-      await receiver.receive(config, { isArray: true, elements: together });
+      await receiver.receive(config, { isArray: true, elements: together }, { signal: closed.signal });
     } catch (error) {
       withhold(toError(error));
       return false;
@@ -126,10 +133,10 @@ export function createIntake(options: IntakeOptions): Intake {
 
   /** What is left of it when the rest was dropped. */
   function withoutAtMostOnce(together: readonly Taken[]): readonly Taken[] {
-    return together.filter(({ message, delivery }) => {
+    return together.filter(({ bytes, delivery }) => {
       if (delivery) return true;
       counters.droppedWhenBusy += 1;
-      countAtMostOnce(message, -1);
+      countAtMostOnce(-1, -bytes);
       return false;
     });
   }
@@ -144,9 +151,13 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   function settle(together: readonly Taken[]) {
-    for (const { message, delivery } of together) {
-      if (delivery) delivery.isSettled = true;
-      else countAtMostOnce(message, -1);
+    for (const { bytes, delivery } of together) {
+      if (!delivery) {
+        countAtMostOnce(-1, -bytes);
+        continue;
+      }
+      delivery.isSettled = true;
+      deliveryBytes -= bytes;
     }
     if (isWithheld && !pause) {
       isWithheld = false;
@@ -162,22 +173,25 @@ export function createIntake(options: IntakeOptions): Intake {
       .splice(0, open < 0 ? deliveries.length : open)
       .map(({ packetId }) => packetId);
     for (const packetId of packetIds) openIds.delete(packetId);
-    if (!isClosed && packetIds.length > 0) {
+    if (!closed.signal.aborted && packetIds.length > 0) {
       ids.acknowledged(packetIds);
       acknowledge(packetIds);
     }
-    if (!resume || deliveries.length >= deliveriesMax) return;
+    if (!resume || !hasRoom()) return;
     const goOn = resume;
     resume = undefined;
     goOn();
+  }
+
+  function hasRoom(): boolean {
+    return deliveries.length < deliveriesMax && deliveryBytes < deliveryBytesMax;
   }
 
   async function keepAliveWhileHeld() {
     if (isKeptAlive || config.keepAliveSeconds === 0) return;
     isKeptAlive = true;
     while (resume && !ended.signal.aborted) {
-      options.keepAlive();
-      await clock.sleep(config.keepAliveSeconds * 500, ended.signal);
+      await clock.sleep(options.keepAlive() * 500, ended.signal);
     }
     isKeptAlive = false;
   }
@@ -194,8 +208,9 @@ export function createIntake(options: IntakeOptions): Intake {
     deliveries.push(delivery);
     openIds.add(packetId);
     if (delivery.isSettled) return acknowledgeInOrder();
-    const message = readPublish(packet, { takenAtUs: clock.nowUs(), messageId });
-    gather({ kind: "message", message, delivery });
+    const bytes = sizeOf(packet);
+    deliveryBytes += bytes;
+    gather({ ...read(packet, bytes, messageId), delivery, bytes });
   }
 
   function takeAtMostOnce(packet: IPublishPacket) {
@@ -204,14 +219,20 @@ export function createIntake(options: IntakeOptions): Intake {
       counters.droppedWhenBusy += 1;
       return;
     }
-    const message = readPublish(packet, { takenAtUs: clock.nowUs(), messageId: undefined });
-    countAtMostOnce(message, 1);
-    gather({ kind: "message", message, delivery: undefined });
+    const bytes = sizeOf(packet);
+    countAtMostOnce(1, bytes);
+    gather({ ...read(packet, bytes, undefined), delivery: undefined, bytes });
   }
 
-  function countAtMostOnce({ payload }: ReadMessage, step: 1 | -1) {
-    atMostOnce.messages += step;
-    atMostOnce.bytes += step * payload.byteLength;
+  /** What no store has room for would be withheld for ever, and all that comes behind it. */
+  function read(packet: IPublishPacket, bytes: number, messageId: string | undefined): Element {
+    if (bytes > packetBytesMax) return readBeginning(packet, { bytes, packetBytesMax });
+    return { kind: "message", message: readPublish(packet, { takenAtUs: clock.nowUs(), messageId }) };
+  }
+
+  function countAtMostOnce(messages: number, bytes: number) {
+    atMostOnce.messages += messages;
+    atMostOnce.bytes += bytes;
   }
 
   /** Without Retain As Published, RETAIN is set on what was kept from before the subscription. */
@@ -234,7 +255,7 @@ export function createIntake(options: IntakeOptions): Intake {
         return next();
       }
       if (!ended.signal.aborted) takeAtLeastOnce(packet, packet.messageId);
-      if (deliveries.length < deliveriesMax) return next(withheld);
+      if (hasRoom()) return next(withheld);
       resume = () => next(withheld);
       void keepAliveWhileHeld();
     },
@@ -243,8 +264,13 @@ export function createIntake(options: IntakeOptions): Intake {
       return stopped.promise;
     },
     close() {
-      isClosed = true;
+      closed.abort();
       end();
     },
   };
+}
+
+/** Of all but its first bytes; a packet that was not parsed has a payload alone. */
+function sizeOf({ length, payload }: IPublishPacket): number {
+  return length ?? payload.length;
 }

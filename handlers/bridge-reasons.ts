@@ -56,10 +56,15 @@ const sentences: Readonly<Record<number, string>> = {
   162: "The broker has no subscriptions with wildcards: check topicFilters",
 };
 
-/** A Reason Code as a sentence, with what the broker added. */
-export function describeReasonCode(code: number, reasonString?: string): string {
+/** What it sent that MQTT does not allow. */
+export function describeBreach(what: string): string {
+  return `The broker sent ${what}: check that it speaks this version of MQTT`;
+}
+
+/** A Reason Code as a sentence, with what the broker added, which is no text when it was cut off. */
+export function describeReasonCode(code: number, reasonString?: unknown): string {
   const sentence = sentences[code] ?? "The broker refuses it: look into its log";
-  const said = reasonString === undefined ? "" : `, ${JSON.stringify(readable(reasonString))}`;
+  const said = typeof reasonString === "string" ? `, ${JSON.stringify(readable(reasonString))}` : "";
   return `${sentence} (reason code 0x${code.toString(16).padStart(2, "0")}${said})`;
 }
 

@@ -15,7 +15,7 @@ import { watchCredentials } from "../pipeline/credential-watch.ts";
 import { StoreFullError } from "../pipeline/errors.ts";
 import type { Logger } from "../pipeline/logger.ts";
 import type { Receiver } from "../pipeline/receive.ts";
-import { type BridgeConnection, openConnection } from "./bridge-connection.ts";
+import { type BridgeConnection, openConnection, type SubscriptionJournal } from "./bridge-connection.ts";
 import type { BridgeCredentials } from "./bridge-credentials.ts";
 import { createMessageIds, type IdJournal } from "./bridge-ids.ts";
 import { createIntake } from "./bridge-intake.ts";
@@ -29,8 +29,11 @@ export interface BridgeOptions {
   /** Of MQTT.js; called with `manualConnect`. */
   connect(options: IClientOptions): MqttClient;
   receiver: Pick<Receiver, "receive">;
+  /** Of a larger packet the beginning alone is kept, as a dead letter. */
+  packetBytesMax: number;
   /** Where the store outlives the process. */
   journal?: IdJournal | undefined;
+  subscriptions?: SubscriptionJournal | undefined;
   clock: Clock;
   logger: Logger;
   random?: () => number;
@@ -142,6 +145,7 @@ export function createBridge(options: BridgeOptions): Bridge {
           ...wire,
           config,
           receiver,
+          packetBytesMax: options.packetBytesMax,
           ids,
           clock,
           backOff: createBackOff(random),
@@ -149,6 +153,7 @@ export function createBridge(options: BridgeOptions): Bridge {
           counters,
         }),
       ids,
+      subscriptions: options.subscriptions,
       clock,
       isSubscribed,
       onAccepted,

@@ -1,5 +1,6 @@
-import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, fsyncSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import * as z from "zod";
+import type { SubscriptionJournal } from "../bridge-connection.ts";
 import type { IdBlock, IdJournal } from "../bridge-ids.ts";
 
 const content = z.object({
@@ -7,6 +8,8 @@ const content = z.object({
   url: z.string(),
   blocks: z.array(z.object({ name: z.string(), first: z.int() })),
 });
+
+const subscribed = z.object({ url: z.string(), filters: z.array(z.string()) });
 
 /** More than a record has. It is padded to that, so that a file never has to be made shorter, which waits for the disk. */
 const recordCharacters = 4_095;
@@ -33,6 +36,26 @@ export function createIdJournal({ path, url }: { path: string; url: string }): I
       } finally {
         closeSync(file);
       }
+    },
+  };
+}
+
+/** What a bridge has subscribed to. A file that is lost leaves a subscription that nobody wants any more. */
+export function createSubscriptionJournal({ path, url }: { path: string; url: string }): SubscriptionJournal {
+  function read(): readonly string[] {
+    try {
+      const written = subscribed.parse(JSON.parse(readFileSync(path, "utf8")));
+      return written.url === url ? written.filters : [];
+    } catch {
+      return [];
+    }
+  }
+
+  return {
+    read,
+    write(filters) {
+      if (JSON.stringify(filters) === JSON.stringify(read())) return;
+      writeFileSync(path, `${JSON.stringify({ url, filters })}\n`, { mode: 0o600 });
     },
   };
 }

@@ -7,7 +7,7 @@ import type { Logger } from "../../pipeline/logger.ts";
 import type { Receiver } from "../../pipeline/receive.ts";
 import type { Secret } from "../../pipeline/secret.ts";
 import type { Bridge } from "../bridge.ts";
-import { createIdJournal } from "./bridge-journal.ts";
+import { createIdJournal, createSubscriptionJournal } from "./bridge-journal.ts";
 
 export interface BridgesOptions {
   receiver: Pick<Receiver, "receive">;
@@ -26,9 +26,12 @@ export interface Bridges {
   reports(): readonly BridgeReport[];
 }
 
+/** The store has room for at least so many packets of any size that is taken. */
+const packetsInStoreMin = 8;
+
 /** Opens nothing before `run`. */
 export function openBridges(
-  { bridges: configs, store }: Pick<GatewayConfig, "bridges" | "store">,
+  { bridges: configs, limits, store }: Pick<GatewayConfig, "bridges" | "limits" | "store">,
   options: BridgesOptions,
 ): Bridges {
   let bridges: readonly Bridge[] = [];
@@ -51,10 +54,8 @@ export function openBridges(
         }),
         connect: (clientOptions) => mqtt.connect(clientOptions),
         receiver: options.receiver,
-        journal:
-          store.type === "memory"
-            ? undefined
-            : createIdJournal({ path: `${store.path}.bridge-${config.name}`, url: config.url }),
+        packetBytesMax: Math.min(limits.bodyBytesMax, Math.floor(store.bytesMax / packetsInStoreMin)),
+        ...(store.type === "memory" ? {} : journalsOf(config, store.path)),
         clock: options.clock,
         logger: options.logger,
       }),
@@ -74,6 +75,14 @@ export function openBridges(
       await Promise.all(bridges.map((bridge) => bridge.stop({ graceMs })));
     },
     reports: () => (bridges.length > 0 ? bridges.map((bridge) => bridge.report()) : configs.map(notStarted)),
+  };
+}
+
+function journalsOf({ name, url }: BridgeConfig, storePath: string) {
+  const path = `${storePath}.bridge-${name}`;
+  return {
+    journal: createIdJournal({ path, url }),
+    subscriptions: createSubscriptionJournal({ path: `${path}.subscription`, url }),
   };
 }
 

@@ -144,6 +144,46 @@ describe("createMessageIds", () => {
     }
   });
 
+  it("idOf() takes nothing for a repeat that has another identifier than before, of a broker that counts anew", () => {
+    const ids = open();
+    connect(ids);
+    const names = [1, 2, 3, 4, 5].map((packetId) => fresh(ids, packetId));
+    ids.acknowledged([1, 2]);
+    connect(ids);
+    // What had 3 to 7, of which 6 and 7 were lost on their way.
+    for (const packetId of [1, 2, 3, 4, 5]) expect(names).not.toContain(dup(ids, packetId));
+  });
+
+  it("idOf() knows repeats of a broker that counts anew when nothing was acknowledged", () => {
+    const ids = open();
+    connect(ids);
+    const names = [1, 2, 3].map((packetId) => fresh(ids, packetId));
+    connect(ids);
+    expect([1, 2, 3].map((packetId) => dup(ids, packetId))).toEqual(names);
+  });
+
+  it("idOf() takes nothing for a repeat behind a fresh message", () => {
+    const ids = open(createJournal());
+    connect(ids);
+    const names = countUp(ids);
+    const unacknowledged = fresh(ids, 41);
+    connect(ids);
+    fresh(ids, 42);
+    expect(dup(ids, 41)).not.toBe(unacknowledged);
+    expect(dup(ids, 40)).not.toBe(names.get(40));
+  });
+
+  it("idOf() takes nothing for a repeat when all of a backlog has DUP, and begins before the first block", () => {
+    const journal = createJournal();
+    const killed = open(journal);
+    connect(killed);
+    const names = countUp(killed, { to: 500 });
+    const ids = open(journal);
+    connect(ids);
+    for (let packetId = 1; packetId <= 500; packetId++)
+      expect(dup(ids, packetId)).not.toBe(names.get(packetId));
+  });
+
   it("idOf() gives no two messages one name while identifiers go round", () => {
     const journal = createJournal();
     const ids = open(journal);
@@ -265,7 +305,15 @@ describe("createMessageIds", () => {
   });
 });
 
-const allocatorNames = ["counting", "lowest", "newest", "smallPool", "anyPool", "random"] as const;
+const allocatorNames = [
+  "counting",
+  "lowest",
+  "newest",
+  "smallPool",
+  "anyPool",
+  "random",
+  "countingAnew",
+] as const;
 type AllocatorName = (typeof allocatorNames)[number];
 
 interface Allocator {
@@ -284,7 +332,7 @@ function allocate(
 ): number {
   const next = () => {
     if (name === "random") return 1 + Math.floor(random() * 300);
-    if (name === "counting") return (allocator.last % 65_535) + 1;
+    if (name === "counting" || name === "countingAnew") return (allocator.last % 65_535) + 1;
     if (name === "smallPool") return (allocator.last % 200) + 1;
     if (name === "anyPool") return (allocator.last % 997) + 1;
     return (name === "newest" && allocator.freed.pop()) || allocator.last + 1;
@@ -305,7 +353,8 @@ interface Entry {
  * A broker, a network that cuts, and a gateway that stores, all of whose messages say the same. What is in flight in
  * either direction at a cut is lost, from some point on. Broker and gateway are killed: the broker then goes on with
  * what it saved some time ago, or begins to count anew; the gateway has its journal and its store. The store knows
- * which message it has under a name.
+ * which message it has under a name. One broker gives what it repeats another identifier, and sets DUP for all that
+ * it had queued, as RabbitMQ does when it was restarted.
  */
 function simulate(name: AllocatorName, seed: number) {
   const random = createRandom(seed);
@@ -325,7 +374,8 @@ function simulate(name: AllocatorName, seed: number) {
 
   for (let connection = 0; connection < 12; connection++) {
     if (below(3) === 0) ids = open(journal);
-    if (below(3) === 0) ({ allocator, inflight } = saved);
+    const isRestored = below(3) === 0;
+    if (isRestored) ({ allocator, inflight } = saved);
     if (below(5) === 0) allocator = { last: 0, freed: [] };
     saved = copy();
     if (below(6) === 0) {
@@ -333,7 +383,13 @@ function simulate(name: AllocatorName, seed: number) {
       continue;
     }
     connect(ids);
-    for (const entry of inflight) entry.isDup = true;
+    for (const [index, entry] of inflight.entries()) {
+      entry.isDup = true;
+      if (name === "countingAnew") entry.packetId = index + 1;
+    }
+    if (name === "countingAnew") allocator = { last: inflight.length, freed: [] };
+    // What it has forgotten was the newest: nothing behind that has been kept.
+    const dupMax = name === "countingAnew" && !isRestored ? lastMessage + below(2) * below(300) : 0;
     const downstream = [...inflight];
     const upstream: number[] = [];
     const unacknowledged: number[] = [];
@@ -344,7 +400,7 @@ function simulate(name: AllocatorName, seed: number) {
         const entry = {
           packetId: allocate(name, { allocator, isUsed, random }),
           message: ++lastMessage,
-          isDup: false,
+          isDup: lastMessage <= dupMax,
         };
         inflight.push(entry);
         downstream.push(entry);

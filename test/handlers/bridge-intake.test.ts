@@ -22,11 +22,15 @@ function open(fields: Partial<BridgeConfig> = {}) {
   const intake = createIntake({
     config,
     receiver,
+    packetBytesMax: 40_000_000,
     ids,
     clock,
     backOff: createBackOff(() => 0.5),
     acknowledge: (packetIds) => acknowledged.push(...packetIds),
-    keepAlive: () => void pings.push(clock.monotonicMs() - startedAtMs),
+    keepAlive() {
+      pings.push(clock.monotonicMs() - startedAtMs);
+      return 60;
+    },
     onWithheld: (cause) => withheld.push(cause?.message),
     counters,
   });
@@ -171,6 +175,43 @@ describe("createIntake", () => {
     expect(fourth.hasGoneOn).toBe(true);
   });
 
+  it("take() stops the client while much waits to be stored, and goes on when there is room", async () => {
+    const { take, receiver } = open();
+    const mebibytes = 1_048_576;
+    expect((await take(1, { length: 31 * mebibytes })).hasGoneOn).toBe(true);
+    const second = await take(2, { length: 31 * mebibytes });
+    expect(second.hasGoneOn).toBe(false);
+    receiver.calls[1]?.accept();
+    await turn();
+    expect(second.hasGoneOn).toBe(true);
+    const third = await take(3, { length: mebibytes });
+    expect(third.hasGoneOn).toBe(false);
+    receiver.calls[0]?.fail(full);
+    await turn();
+    expect(third.hasGoneOn).toBe(false);
+    receiver.calls[2]?.accept();
+    await turn();
+    expect(third.hasGoneOn).toBe(true);
+  });
+
+  it("take() keeps the beginning of a packet that is too large, as a dead letter, and acknowledges it", async () => {
+    const { takeAtOnce, receiver, acknowledged } = open();
+    takeAtOnce(1);
+    takeAtOnce(2, { length: 40_000_001, payload: "y".repeat(100_000) });
+    await turn();
+    const [call] = receiver.calls;
+    const [, broken] = receiver.calls.flatMap(({ elements }) => elements);
+    expect(broken).toMatchObject({
+      kind: "broken",
+      reason:
+        'Cannot take a packet of 40000001 bytes to topic "plant/a": limit is 40000000; the payload is cut off',
+      body: Buffer.from("y".repeat(65_536)),
+    });
+    call?.accept();
+    await turn();
+    expect(acknowledged).toEqual([1, 2]);
+  });
+
   it("take() keeps the connection alive while the client reads nothing", async () => {
     const { take, receiver, clock, pings } = open({ maxInflightMessages: 1 });
     await take(1);
@@ -295,6 +336,17 @@ describe("createIntake", () => {
     receiver.calls[1]?.fail(full);
     await stopped;
     expect(acknowledged).toEqual([1]);
+  });
+
+  it("close() waits no more for what is to be delivered", async () => {
+    const { intake, take, receiver } = open();
+    await take(1);
+    const stopped = intake.stop();
+    expect(receiver.calls[0]?.signal?.aborted).toBe(false);
+    intake.close();
+    expect(receiver.calls[0]?.signal?.aborted).toBe(true);
+    receiver.calls[0]?.fail(new Error("Not settled"));
+    await stopped;
   });
 
   it("close() lets what is being stored be stored, and acknowledges nothing more", async () => {

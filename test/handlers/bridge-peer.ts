@@ -23,6 +23,8 @@ export interface PeerConnection {
   next<Command extends PacketCmd>(command: Command): Promise<PacketOf<Command>>;
   /** In one write. */
   send(...packets: Packet[]): void;
+  /** As they are, whatever they say. */
+  sendBytes(hex: string): void;
   /** Accept the connection, and the subscription where one comes. Resolves with it. */
   accept(options?: {
     sessionPresent?: boolean;
@@ -95,10 +97,11 @@ function receive(socket: Socket, protocolVersion: 4 | 5, onConnect: (connection:
     send(...packets) {
       socket.write(Buffer.concat(packets.map((packet) => mqttPacket.generate(packet, { protocolVersion }))));
     },
+    sendBytes: (hex) => void socket.write(Buffer.from(hex.replaceAll(" ", ""), "hex")),
     async accept({ sessionPresent = false, properties } = {}) {
       const connack: IConnackPacket = { cmd: "connack", reasonCode: 0, returnCode: 0, sessionPresent };
       connection.send(properties ? { ...connack, properties } : connack);
-      if (sessionPresent) return undefined;
+      if (sessionPresent && protocolVersion === 4) return undefined;
       const subscribe = await connection.next("subscribe");
       connection.send(suback(subscribe));
       return subscribe;

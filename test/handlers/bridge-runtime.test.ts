@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Aedes } from "aedes";
 import mqtt from "mqtt";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createIdJournal } from "../../handlers/runtime/bridge-journal.ts";
+import { createIdJournal, createSubscriptionJournal } from "../../handlers/runtime/bridge-journal.ts";
 import { openBridges } from "../../handlers/runtime/bridges.ts";
 import { systemClock } from "../../pipeline/clock.ts";
 import type { BridgeConfig } from "../../pipeline/config/config.ts";
@@ -34,10 +34,11 @@ async function startBroker() {
 
 function open(bridges: BridgeConfig[], { type = "sqlite" as "sqlite" | "memory" } = {}) {
   const path = join(temporaryFolder(), "gateway.db");
+  const limits = { bodyBytesMax: 4_194_304, payloadBytesMax: 1_048_576, concurrentRequestsMax: 1 };
   const receiver = createHeldReceiver();
   const logger = createFakeLogger();
   const opened = openBridges(
-    { bridges, store: { type, path, bytesMax: 1 } },
+    { bridges, limits, store: { type, path, bytesMax: 8_000_000 } },
     {
       receiver,
       instanceId: "instance",
@@ -135,5 +136,27 @@ describe("createIdJournal", () => {
     const path = join(temporaryFolder(), "missing", "journal");
     expect(() => createIdJournal({ path, url }).write([])).toThrow("ENOENT");
     expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe("createSubscriptionJournal", () => {
+  const url = "mqtt://broker:1883";
+
+  it("read() gives what was written, also by another process, and of no other broker", () => {
+    const path = join(temporaryFolder(), "journal");
+    expect(createSubscriptionJournal({ path, url }).read()).toEqual([]);
+    createSubscriptionJournal({ path, url }).write(["plant/#", "$share/a/hall/#"]);
+    createSubscriptionJournal({ path, url }).write(["plant/#"]);
+    expect(createSubscriptionJournal({ path, url }).read()).toEqual(["plant/#"]);
+    expect(createSubscriptionJournal({ path, url: "mqtt://other:1883" }).read()).toEqual([]);
+  });
+
+  it("read() gives nothing when it is damaged, and write() puts it right", () => {
+    const path = join(temporaryFolder(), "journal");
+    const journal = createSubscriptionJournal({ path, url });
+    writeFileSync(path, '{"url":"mqtt://bro');
+    expect(journal.read()).toEqual([]);
+    journal.write(["plant/#"]);
+    expect(journal.read()).toEqual(["plant/#"]);
   });
 });

@@ -2,7 +2,7 @@
 import type { IPublishPacket } from "mqtt";
 import type { BridgeConfig } from "../../pipeline/config/config.ts";
 import type { Receiver } from "../../pipeline/receive.ts";
-import type { ReadMessage, Stored } from "../../pipeline/source/adapter.ts";
+import type { Element, ReadMessage, Stored } from "../../pipeline/source/adapter.ts";
 
 export function bridgeConfig(fields: Partial<BridgeConfig> = {}): BridgeConfig {
   return {
@@ -37,6 +37,9 @@ export function publishPacket(fields: Partial<IPublishPacket> = {}): IPublishPac
 interface Call {
   /** The first one. */
   message: ReadMessage;
+  elements: readonly Element[];
+  /** Aborted when nobody waits for the answer any more. */
+  signal: AbortSignal | undefined;
   /** Payloads of all of them. */
   text: string;
   accept(): void;
@@ -58,13 +61,15 @@ export function createHeldReceiver(): HeldReceiver {
   const watchers: { count: number; resolve: () => void }[] = [];
   return {
     calls,
-    receive(_, { elements }) {
+    receive(_, { elements }, options) {
       const messages = elements.flatMap((element) => (element.kind === "message" ? [element.message] : []));
       const [message] = messages;
       if (!message) throw new Error("Wanted a message");
       const answer = Promise.withResolvers<Stored>();
       calls.push({
         message,
+        elements,
+        signal: options?.signal,
         text: messages.map(({ payload }) => Buffer.from(payload).toString()).join(),
         accept: () => answer.resolve(accepted),
         fail: answer.reject,

@@ -14,12 +14,12 @@ import { createPlainFolder } from "../support/mounted-folder.ts";
 import { type PeerConnection, publish, startPeer, suback } from "./bridge-peer.ts";
 import { bridgeConfig, createHeldReceiver, turn } from "./bridge-setup.ts";
 
-interface RunOptions extends Partial<Pick<BridgeOptions, "journal">> {
+interface RunOptions extends Partial<Pick<BridgeOptions, "journal" | "subscriptions">> {
   password?: Secret;
   token?: Secret;
 }
 
-function run(fields: Partial<BridgeConfig>, { password, token, journal }: RunOptions = {}) {
+function run(fields: Partial<BridgeConfig>, { password, token, ...journals }: RunOptions = {}) {
   const config = bridgeConfig(fields);
   const clock = createFakeClock();
   const logger = createFakeLogger();
@@ -30,7 +30,8 @@ function run(fields: Partial<BridgeConfig>, { password, token, journal }: RunOpt
     credentials: createBridgeCredentials(config, { password, token, clock }),
     connect: (options) => mqtt.connect(options),
     receiver,
-    journal,
+    packetBytesMax: 1_000,
+    ...journals,
     clock,
     logger,
     random: () => 0.5,
@@ -163,6 +164,20 @@ describe("createBridge", () => {
     expect(acknowledged(connection)).toEqual([]);
   });
 
+  it("run() keeps the connection alive as often as the broker wants it while nothing more is read", async () => {
+    const peer = await startPeer();
+    const started = run({ url: peer.url, maxInflightMessages: 1 });
+    const connection = await peer.connection();
+    await connection.accept({ properties: { serverKeepAlive: 10 } });
+    await untilConnected(started);
+    connection.publish(1);
+    connection.publish(2);
+    await connection.next("pingreq");
+    expect(await started.clock.asleep()).toBe(5_000);
+    started.clock.advance(5_000);
+    await connection.next("pingreq");
+  });
+
   it("run() sends no PUBACK on a later connection for what an earlier one brought", async () => {
     const { peer, connection, receiver, clock } = await connected();
     connection.publish(1);
@@ -224,8 +239,70 @@ describe("createBridge", () => {
     expect(messages().join("\n")).toContain("lost the session of bridge plant");
   });
 
-  it("run() does not subscribe again in a session that was resumed", async () => {
+  it("run() subscribes again in a session that was resumed, whose subscription the broker may have lost", async () => {
     const { peer, connection, clock, ...started } = await connected();
+    connection.cut();
+    clock.advance(await clock.asleep());
+    const second = await peer.connection();
+    second.send({ cmd: "connack", reasonCode: 0, sessionPresent: true });
+    const subscribe = await second.next("subscribe");
+    expect(subscribe.subscriptions).toMatchObject([{ topic: "plant/#", rh: 2 }]);
+    expect(started.bridge.report().connected).toBe(false);
+    second.send(suback(subscribe));
+    await untilConnected(started);
+  });
+
+  it("run() gives up what an earlier configuration subscribed to in the session", async () => {
+    let kept: readonly string[] = ["plant/#", "hall/#"];
+    const subscriptions = {
+      read: () => kept,
+      write(filters: readonly string[]) {
+        kept = filters;
+      },
+    };
+    const peer = await startPeer();
+    const started = run({ url: peer.url, sharedSubscription: "gateways" }, { subscriptions });
+    const connection = await peer.connection();
+    await connection.accept({ sessionPresent: true });
+    const unsubscribe = await connection.next("unsubscribe");
+    expect(unsubscribe.unsubscriptions).toEqual(["plant/#", "hall/#"]);
+    expect(kept).toEqual(["$share/gateways/plant/#", "plant/#", "hall/#"]);
+    connection.send({ cmd: "unsuback", messageId: Number(unsubscribe.messageId), granted: [0, 17] });
+    while (kept.length > 1) await turn();
+    expect(kept).toEqual(["$share/gateways/plant/#"]);
+    expect(started.bridge.report().connected).toBe(true);
+  });
+
+  it("run() gives nothing up in a new session, and keeps what it subscribes to", async () => {
+    const written: (readonly string[])[] = [];
+    const subscriptions = {
+      read: () => ["hall/#"],
+      write: (filters: readonly string[]) => void written.push(filters),
+    };
+    const { connection } = await connected({}, { subscriptions });
+    expect(connection.received.map(({ cmd }) => cmd)).toEqual(["subscribe"]);
+    expect(written).toEqual([["plant/#"]]);
+  });
+
+  it("run() does not subscribe while it cannot keep that", async () => {
+    const subscriptions = {
+      read: () => [],
+      write() {
+        throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+      },
+    };
+    const peer = await startPeer();
+    const { clock, reason } = run({ url: peer.url }, { subscriptions });
+    const connection = await peer.connection();
+    connection.send({ cmd: "connack", reasonCode: 0, sessionPresent: false });
+    await connection.closed;
+    await clock.asleep();
+    expect(reason()).toContain("journal");
+    expect(connection.received).toEqual([]);
+  });
+
+  it("run() does not subscribe again in a session of MQTT 3.1.1 that was resumed, and gets nothing retained again", async () => {
+    const { peer, connection, clock, ...started } = await connected({ protocolVersion: 4 });
     connection.cut();
     clock.advance(await clock.asleep());
     const second = await peer.connection();
@@ -470,6 +547,49 @@ describe("createBridge", () => {
     clock.advance(await clock.asleep());
     await (await peer.connection()).accept();
     await untilConnected(started);
+  });
+
+  it.each([
+    ["a packet without Packet Identifier", "32 0a 0007 706c616e742f61 00"],
+    ["a packet without Packet Identifier", "32 0c 0007 706c616e742f61 0000 00"],
+    ["a packet without Packet Identifier", "62 00"],
+    ["a message of QoS 2, which was not subscribed to", "34 0c 0007 706c616e742f61 0001 00"],
+    // A User Property that is longer than the packet, and a Content Type and a Message Expiry Interval that come twice.
+    ["properties that cannot be read", "32 12 0007 706c616e742f61 0001 06 26 0001 61 00ff"],
+    ["properties that cannot be read", "32 14 0007 706c616e742f61 0001 08 03 0001 61 03 0001 62"],
+    ["properties that cannot be read", "32 16 0007 706c616e742f61 0001 0a 02 00000001 02 00000001"],
+    ["The connection failed", "36 0c 0007 706c616e742f61 0001 00"],
+    ["The connection failed", "3b ffffffffff"],
+  ])("run() ends the connection at %s (%s), and does not take it", async (words, bytes) => {
+    const { connection, receiver, clock, reason } = await connected();
+    connection.sendBytes(bytes);
+    await connection.closed;
+    await clock.asleep();
+    expect(reason()).toContain(words);
+    expect(receiver.calls).toEqual([]);
+    expect(acknowledged(connection)).toEqual([]);
+  });
+
+  it.each([
+    ["an answer without a code", "20 00"],
+    ["a message before its answer", "32 0c 0007 706c616e742f61 0001 00"],
+  ])("run() gives a broker up whose first packet is %s", async (words, bytes) => {
+    const peer = await startPeer();
+    const { receiver, clock, reason } = run({ url: peer.url });
+    const connection = await peer.connection();
+    connection.sendBytes(bytes);
+    await connection.closed;
+    await clock.asleep();
+    expect(reason()).toContain(words);
+    expect(receiver.calls).toEqual([]);
+  });
+
+  it("run() survives a reason that was cut off", async () => {
+    const { connection, clock, reason } = await connected();
+    connection.sendBytes("e0 05 8e 03 1f 00ff");
+    await connection.closed;
+    await clock.asleep();
+    expect(reason()).toContain("(reason code 0x8e)");
   });
 
   it("run() reads the password again at each connection", async () => {

@@ -94,7 +94,7 @@ const doors: { room: RegExp; ours: string[]; packages: string[] }[] = [
   },
   { room: /^pipeline\//, ours: ["pipeline/"], packages: ["node:crypto"] },
   {
-    room: /^handlers\/bridge[^/]*\.ts$/,
+    room: /^handlers\/bridge\//,
     ours: ["pipeline/", "handlers/"],
     packages: ["mqtt", "node:net"],
   },

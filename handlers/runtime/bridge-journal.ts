@@ -1,7 +1,7 @@
 import { closeSync, constants, fsyncSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import * as z from "zod";
-import type { SubscriptionJournal } from "../bridge-connection.ts";
-import type { IdBlock, IdJournal } from "../bridge-ids.ts";
+import type { SubscriptionJournal } from "../bridge/connection.ts";
+import type { IdBlock, IdJournal } from "../bridge/ids.ts";
 
 const content = z.object({
   /** Another broker has sessions of its own. */

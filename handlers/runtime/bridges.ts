@@ -6,7 +6,7 @@ import type { BridgeConfig, GatewayConfig, SecretReference } from "../../pipelin
 import type { Logger } from "../../pipeline/logger.ts";
 import type { Receiver } from "../../pipeline/receive.ts";
 import type { Secret } from "../../pipeline/secret.ts";
-import type { Bridge } from "../bridge.ts";
+import type { Bridge } from "../bridge/bridge.ts";
 import { createIdJournal, createSubscriptionJournal } from "./bridge-journal.ts";
 
 export interface BridgesOptions {
@@ -40,8 +40,8 @@ export function openBridges(
   async function open(): Promise<readonly Bridge[]> {
     const [{ default: mqtt }, { createBridge }, { createBridgeCredentials }] = await Promise.all([
       import("mqtt"),
-      import("../bridge.ts"),
-      import("../bridge-credentials.ts"),
+      import("../bridge/bridge.ts"),
+      import("../bridge/credentials.ts"),
     ]);
     return configs.map((config) =>
       createBridge({

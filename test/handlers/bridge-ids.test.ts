@@ -5,7 +5,7 @@ import {
   type IdBlock,
   type IdJournal,
   type MessageIds,
-} from "../../handlers/bridge-ids.ts";
+} from "../../handlers/bridge/ids.ts";
 import { createRandom } from "../support/random.ts";
 
 const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createMessageIds } from "../../handlers/bridge-ids.ts";
-import { createIntake } from "../../handlers/bridge-intake.ts";
+import { createMessageIds } from "../../handlers/bridge/ids.ts";
+import { createIntake } from "../../handlers/bridge/intake.ts";
 import { createBackOff } from "../../pipeline/back-off.ts";
 import type { BridgeConfig } from "../../pipeline/config/config.ts";
 import { StoreFullError } from "../../pipeline/errors.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { readPublish } from "../../handlers/bridge-message.ts";
-import { clientOptions } from "../../handlers/bridge-options.ts";
-import { describeFailure, describeReasonCode } from "../../handlers/bridge-reasons.ts";
+import { readPublish } from "../../handlers/bridge/message.ts";
+import { clientOptions } from "../../handlers/bridge/options.ts";
+import { describeFailure, describeReasonCode } from "../../handlers/bridge/reasons.ts";
 import { bridgeConfig, publishPacket } from "./bridge-setup.ts";
 
 const identity = { clientId: "id", tls: { ca: ["authority"] }, user: undefined, authentication: undefined };

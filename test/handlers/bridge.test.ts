@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import mqtt from "mqtt";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type BridgeOptions, createBridge } from "../../handlers/bridge.ts";
-import { createBridgeCredentials } from "../../handlers/bridge-credentials.ts";
-import type { IdBlock } from "../../handlers/bridge-ids.ts";
+import { type BridgeOptions, createBridge } from "../../handlers/bridge/bridge.ts";
+import { createBridgeCredentials } from "../../handlers/bridge/credentials.ts";
+import type { IdBlock } from "../../handlers/bridge/ids.ts";
 import type { BridgeConfig } from "../../pipeline/config/config.ts";
 import { StoreFullError } from "../../pipeline/errors.ts";
 import type { Secret } from "../../pipeline/secret.ts";

@@ -1,6 +1,6 @@
 import type { IClientOptions } from "mqtt";
-import type { BridgeConfig } from "../pipeline/config/config.ts";
-import type { BridgeIdentity } from "./bridge-credentials.ts";
+import type { BridgeConfig } from "../../pipeline/config/config.ts";
+import type { BridgeIdentity } from "./credentials.ts";
 
 /** Longest wait for the broker's answer to a connection. */
 const connectTimeoutMs = 30_000;

@@ -15,14 +15,14 @@
  * Source: MQTT 5.0, 3.3.4, 4.6 and 4.9.
  */
 import type { IPublishPacket } from "mqtt";
-import type { createBackOff } from "../pipeline/back-off.ts";
-import type { Clock } from "../pipeline/clock.ts";
-import type { BridgeConfig } from "../pipeline/config/config.ts";
-import { toError } from "../pipeline/errors.ts";
-import type { Receiver } from "../pipeline/receive.ts";
-import type { Element } from "../pipeline/source/adapter.ts";
-import type { MessageIds } from "./bridge-ids.ts";
-import { readBeginning, readPublish } from "./bridge-message.ts";
+import type { createBackOff } from "../../pipeline/back-off.ts";
+import type { Clock } from "../../pipeline/clock.ts";
+import type { BridgeConfig } from "../../pipeline/config/config.ts";
+import { toError } from "../../pipeline/errors.ts";
+import type { Receiver } from "../../pipeline/receive.ts";
+import type { Element } from "../../pipeline/source/adapter.ts";
+import type { MessageIds } from "./ids.ts";
+import { readBeginning, readPublish } from "./message.ts";
 
 export interface IntakeOptions {
   config: BridgeConfig;

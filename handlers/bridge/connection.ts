@@ -9,21 +9,21 @@
  */
 import { Socket } from "node:net";
 import type { IClientOptions, IPublishPacket, MqttClient, Packet } from "mqtt";
-import type { Clock } from "../pipeline/clock.ts";
-import type { BridgeConfig } from "../pipeline/config/config.ts";
-import { toError } from "../pipeline/errors.ts";
-import type { EnhancedAuthentication } from "./bridge-credentials.ts";
-import type { MessageIds } from "./bridge-ids.ts";
-import type { Intake, IntakeOptions } from "./bridge-intake.ts";
-import { findFault } from "./bridge-message.ts";
-import { sendPubacks, sendReauthentication } from "./bridge-packets.ts";
+import type { Clock } from "../../pipeline/clock.ts";
+import type { BridgeConfig } from "../../pipeline/config/config.ts";
+import { toError } from "../../pipeline/errors.ts";
+import type { EnhancedAuthentication } from "./credentials.ts";
+import type { MessageIds } from "./ids.ts";
+import type { Intake, IntakeOptions } from "./intake.ts";
+import { findFault } from "./message.ts";
+import { sendPubacks, sendReauthentication } from "./packets.ts";
 import {
   describeBreach,
   describeFailure,
   describeOwnFailure,
   describeReasonCode,
   silentEnd,
-} from "./bridge-reasons.ts";
+} from "./reasons.ts";
 
 export interface ConnectionOptions {
   config: BridgeConfig;

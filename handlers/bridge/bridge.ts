@@ -7,19 +7,19 @@
  *      └── new certificates: the connection is given up in good order, and the next one follows at once
  */
 import type { IClientOptions, MqttClient } from "mqtt";
-import { createBackOff } from "../pipeline/back-off.ts";
-import type { BridgeReport } from "../pipeline/bridge-report.ts";
-import type { Clock } from "../pipeline/clock.ts";
-import type { BridgeConfig } from "../pipeline/config/config.ts";
-import { watchCredentials } from "../pipeline/credential-watch.ts";
-import { StoreFullError } from "../pipeline/errors.ts";
-import type { Logger } from "../pipeline/logger.ts";
-import type { Receiver } from "../pipeline/receive.ts";
-import { type BridgeConnection, openConnection, type SubscriptionJournal } from "./bridge-connection.ts";
-import type { BridgeCredentials } from "./bridge-credentials.ts";
-import { createMessageIds, type IdJournal } from "./bridge-ids.ts";
-import { createIntake } from "./bridge-intake.ts";
-import { clientOptions } from "./bridge-options.ts";
+import { createBackOff } from "../../pipeline/back-off.ts";
+import type { BridgeReport } from "../../pipeline/bridge-report.ts";
+import type { Clock } from "../../pipeline/clock.ts";
+import type { BridgeConfig } from "../../pipeline/config/config.ts";
+import { watchCredentials } from "../../pipeline/credential-watch.ts";
+import { StoreFullError } from "../../pipeline/errors.ts";
+import type { Logger } from "../../pipeline/logger.ts";
+import type { Receiver } from "../../pipeline/receive.ts";
+import { type BridgeConnection, openConnection, type SubscriptionJournal } from "./connection.ts";
+import type { BridgeCredentials } from "./credentials.ts";
+import { createMessageIds, type IdJournal } from "./ids.ts";
+import { createIntake } from "./intake.ts";
+import { clientOptions } from "./options.ts";
 
 export interface BridgeOptions {
   config: BridgeConfig;

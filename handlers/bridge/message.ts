@@ -1,7 +1,7 @@
 import type { IPublishPacket, Packet } from "mqtt";
-import { quote } from "../pipeline/judge.ts";
-import type { UserProperty } from "../pipeline/message.ts";
-import type { Element, ReadMessage } from "../pipeline/source/adapter.ts";
+import { quote } from "../../pipeline/judge.ts";
+import type { UserProperty } from "../../pipeline/message.ts";
+import type { Element, ReadMessage } from "../../pipeline/source/adapter.ts";
 
 const noProperties: readonly UserProperty[] = [];
 /** So much of a payload is kept that is too large. */

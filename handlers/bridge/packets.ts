@@ -3,7 +3,7 @@
  * goes nowhere, and never acknowledges what a later connection got under the same Packet Identifier.
  */
 import type { MqttClient } from "mqtt";
-import type { EnhancedAuthentication } from "./bridge-credentials.ts";
+import type { EnhancedAuthentication } from "./credentials.ts";
 
 /** Source: MQTT 5.0, 3.4. */
 const pubackBytes = 4;

@@ -1,8 +1,8 @@
-import type { Clock } from "../pipeline/clock.ts";
-import type { BridgeConfig } from "../pipeline/config/config.ts";
-import { type Credentials, createCredentials } from "../pipeline/export/credentials.ts";
-import type { TlsMaterial } from "../pipeline/export/tls.ts";
-import type { Secret } from "../pipeline/secret.ts";
+import type { Clock } from "../../pipeline/clock.ts";
+import type { BridgeConfig } from "../../pipeline/config/config.ts";
+import { type Credentials, createCredentials } from "../../pipeline/export/credentials.ts";
+import type { TlsMaterial } from "../../pipeline/export/tls.ts";
+import type { Secret } from "../../pipeline/secret.ts";
 
 /** Enhanced authentication. Source: MQTT 5.0, 4.12. */
 export interface EnhancedAuthentication {

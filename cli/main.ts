@@ -4,7 +4,7 @@
  *
  * Exit status: 0 done; 1 failed while running; 2 bad usage or configuration, or a store written by a newer version.
  */
-import { enableCompileCache } from "node:module";
+import nodeModule from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -153,7 +153,15 @@ function print(text: string): 0 {
 function cacheCompiledCode(environment: NodeJS.ProcessEnv): void {
   const base = environment.XDG_CACHE_HOME ?? join(homedir(), ".cache");
   environment.NODE_COMPILE_CACHE ??= join(base, "mqtt-otlp-gateway", "compiled");
-  enableCompileCache(environment.NODE_COMPILE_CACHE);
+  nodeModule.enableCompileCache(environment.NODE_COMPILE_CACHE);
+}
+
+/** As `engines` of package.json has it. An older Node would fail at some import, with nothing but a stack. */
+function checkNode(version: string): void {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major > 22 || (major === 22 && minor >= 13)) return;
+  process.stderr.write(`Cannot start: met Node ${version}, wanted 22.13 or newer\n`);
+  process.exit(1);
 }
 
 /** What to tell the person at the terminal, and the exit status. */
@@ -164,6 +172,7 @@ function describeFailure(error: unknown): { text: string; status: 1 | 2 } {
   return { text: `${toError(error).message}\n`, status: error instanceof StoreVersionError ? 2 : 1 };
 }
 
+checkNode(process.versions.node);
 cacheCompiledCode(process.env);
 try {
   process.exitCode = await main(process.argv.slice(2));

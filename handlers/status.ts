@@ -86,19 +86,19 @@ function describeSources({ config, bridges }: Pick<StatusOptions, "config" | "br
   for (const { name } of bridges) names.delete(name);
   return Object.fromEntries(
     [...names].map((name) => {
-      const counts = ledger.sources[name];
-      const lastUs = counts?.lastReceivedAtUs;
-      const lastReceivedAt = lastUs === undefined ? null : isoTime(lastUs);
-      return [name, { received: counts?.received ?? 0, lastReceivedAt }];
+      return [name, describeArrivals(ledger.sources[name])];
     }),
   );
+}
+
+function describeArrivals({ received = 0, lastReceivedAtUs }: Partial<SourceLedger> = {}) {
+  return { received, lastReceivedAt: lastReceivedAtUs === undefined ? null : isoTime(lastReceivedAtUs) };
 }
 
 function describeBridges(bridges: readonly BridgeReport[], ledger: Ledger) {
   return Object.fromEntries(
     bridges.map(({ name, connected, ...counts }) => {
-      const received = ledger.sources[name]?.received ?? 0;
-      return [name, { connected, received, ...counts }];
+      return [name, { connected, ...describeArrivals(ledger.sources[name]), ...counts }];
     }),
   );
 }

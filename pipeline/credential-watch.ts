@@ -5,31 +5,33 @@ import { checkIntervalMs } from "./export/reloaded.ts";
 import type { Logger } from "./logger.ts";
 
 /**
- * Look at a destination's credentials until `signal` is aborted: when they were replaced, its lanes try at once, and
- * do not wait for the end of a back-off. One log line for each change.
+ * Look at the credentials of a destination or bridge until `signal` is aborted: when they were replaced, it tries at once, and does
+ * not wait for the end of a back-off. One log line for each change.
  */
 export async function watchCredentials(options: {
-  destination: string;
+  /** Whose they are, as a field of log lines. */
+  owner: { destination: string } | { bridge: string };
   credentials: Credentials;
   lanes: readonly Pick<LaneDelivery, "retryNow">[];
   clock: Clock;
   logger: Logger;
   signal: AbortSignal;
 }): Promise<void> {
-  const { destination, credentials, lanes, clock, logger, signal } = options;
+  const { owner, credentials, lanes, clock, logger, signal } = options;
+  const [name] = Object.values(owner);
   let seen: CredentialState | undefined;
   while (!signal.aborted) {
     const now = credentials.state();
     if (now.fault !== undefined && now.fault !== seen?.fault) {
-      logger.error({ destination, reason: now.fault }, `Credentials of ${destination} cannot be used`);
+      logger.error({ ...owner, reason: now.fault }, `Credentials of ${name} cannot be used`);
     } else if (now.fault === undefined && now.warning !== undefined && now.warning !== seen?.warning) {
-      logger.warn({ destination, reason: now.warning }, `New credentials of ${destination} are not in use`);
+      logger.warn({ ...owner, reason: now.warning }, `New credentials of ${name} are not in use`);
     }
     if (seen !== undefined && now.revision !== seen.revision) {
       const ends = now.expirations.map(({ credential, expiresAtUs }) => [credential, isoTime(expiresAtUs)]);
       logger.info(
-        { destination, expiresAt: Object.fromEntries(ends) },
-        `Credentials of ${destination} were replaced`,
+        { ...owner, ...(ends.length > 0 && { expiresAt: Object.fromEntries(ends) }) },
+        `Credentials of ${name} were replaced`,
       );
       for (const lane of lanes) lane.retryNow();
     }

@@ -188,7 +188,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     run() {
       const watching = credentials.watched
         ? watchCredentials({
-            destination: name,
+            owner: { bridge: name },
             credentials: credentials.watched,
             lanes: [{ retryNow: onReplaced }],
             clock,

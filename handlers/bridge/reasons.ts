@@ -87,7 +87,7 @@ export function describeFailure(error: Error): string {
   const code = "code" in error ? String(error.code) : "";
   if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/.test(code)) return noTls;
   return (
-    describeCause(error) ??
+    describeCause(error)?.replaceAll("receiver", "broker") ??
     `The connection failed (${readable(innermostMessage(error))}): check host and port`
   );
 }

@@ -85,7 +85,7 @@ export function assembleDelivery(options: DeliveryOptions): AssembledDelivery {
     reports.push(() => reportCredentials(destination.name, credentials));
     watches.push((signal) =>
       watchCredentials({
-        destination: destination.name,
+        owner: { destination: destination.name },
         credentials,
         lanes: ofDestination,
         clock,

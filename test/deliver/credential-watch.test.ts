@@ -17,7 +17,7 @@ function watching() {
   };
   let retries = 0;
   const ended = watchCredentials({
-    destination: "otel",
+    owner: { destination: "otel" },
     credentials: { headers: {}, tls: () => ({}), state: () => state },
     lanes: [{ retryNow: () => retries++ }, { retryNow: () => retries++ }],
     clock,

@@ -35,8 +35,22 @@ describe("/status", () => {
     const { received, sources, bridges } = await status();
     expect(received).toBe(1);
     expect(bridges).toEqual({
-      plant: { connected: true, received: 1, retainedSkipped: 2, droppedWhenBusy: 3, reason: null },
-      hall: { connected: false, received: 0, retainedSkipped: 0, droppedWhenBusy: 0, reason: "Away" },
+      plant: {
+        connected: true,
+        received: 1,
+        lastReceivedAt: "2026-01-05T10:00:00.000Z",
+        retainedSkipped: 2,
+        droppedWhenBusy: 3,
+        reason: null,
+      },
+      hall: {
+        connected: false,
+        received: 0,
+        lastReceivedAt: null,
+        retainedSkipped: 0,
+        droppedWhenBusy: 0,
+        reason: "Away",
+      },
     });
     expect(Object.keys(sources as object)).toEqual(["raw", "mqtt", "emqx"]);
   });

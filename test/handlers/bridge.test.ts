@@ -490,7 +490,7 @@ describe("createBridge", () => {
   it("run() says that nothing listens there", async () => {
     const { clock, reason } = run({ url: "mqtt://127.0.0.1:1" });
     await clock.asleep();
-    expect(reason()).toBe("The connection was refused: check host and port, and that the receiver runs");
+    expect(reason()).toBe("The connection was refused: check host and port, and that the broker runs");
   });
 
   it("run() says that the port does not speak TLS", async () => {

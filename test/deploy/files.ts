@@ -13,9 +13,23 @@ export function readYaml(path: string): unknown[] {
   });
 }
 
+const readDockerfile = () => readFileSync("deploy/Dockerfile", "utf8");
+
+/** The images that the stages begin with, one name if they are the same. */
+export function baseImages(): string[] {
+  const names = [...readDockerfile().matchAll(/^FROM (\S+:\S+)/gm)].map(([, name = ""]) => name);
+  return [...new Set(names)];
+}
+
+/** The command that asks a container for its health. */
+export function healthCheck(): string[] {
+  const [, words = "[]"] = /^HEALTHCHECK .*\\\n +CMD (\[.*\])$/m.exec(readDockerfile()) ?? [];
+  return JSON.parse(words);
+}
+
 /** The variables that the image sets. */
 export function imageEnvironment(): Record<string, string> {
-  const [, text = ""] = /^ENV ((?:.*\\\n)*.*)$/m.exec(readFileSync("deploy/Dockerfile", "utf8")) ?? [];
+  const [, text = ""] = /^ENV ((?:.*\\\n)*.*)$/m.exec(readDockerfile()) ?? [];
   return Object.fromEntries(
     text
       .replaceAll("\\\n", " ")

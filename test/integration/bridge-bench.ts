@@ -126,7 +126,7 @@ export function startPublishers(url: string, { count, ca }: { count: number; ca?
   async function publishAll(client: mqtt.MqttClient) {
     while (next < count) {
       const { topic, payload } = JSON.parse(numbered(next++));
-      await client.publishAsync(topic, JSON.stringify(payload), { qos: 1 });
+      await publishUntilConfirmed(client, topic, JSON.stringify(payload));
       acknowledged += 1;
       progress.emit("acknowledged");
     }
@@ -146,6 +146,18 @@ export function startPublishers(url: string, { count, ca }: { count: number; ca?
     },
     finished: Promise.all(running).then(() => undefined),
   };
+}
+
+/** The client gives up a message when the connection on which it sends it again is cut too. */
+async function publishUntilConfirmed(client: mqtt.MqttClient, topic: string, payload: string): Promise<void> {
+  for (;;) {
+    try {
+      await client.publishAsync(topic, payload, { qos: 1 });
+      return;
+    } catch (error) {
+      if (client.disconnecting) throw error;
+    }
+  }
 }
 
 /** A wire between a client and a broker that is listened to. */

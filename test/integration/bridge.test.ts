@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { createAuthority } from "../support/certificates.ts";
 import { ledgerFaults, untilSettled } from "../support/gateway-process.ts";
 import {
+  type BridgedGateway,
   openMosquitto,
   readBridgedStatus,
   startPublishers,
@@ -20,24 +21,30 @@ import { mount, openSink, start, temporaryFolder, vacantPort } from "./workbench
 const count = Number(process.env.BRIDGE_MESSAGES ?? 20_000);
 const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
+/** A broker, a receiver that remembers what it gets, and how the configuration of a gateway between them is written. */
+async function setUp(options?: Parameters<typeof openMosquitto>[0]) {
+  const recorder = createRecorder();
+  const sink = await openSink({ onMetrics: recorder.add, onLogs: recorder.add });
+  const broker = await openMosquitto(options);
+  const write = (fields: Partial<BridgedGateway> = {}) =>
+    writeBridgedGateway({
+      folder: temporaryFolder(),
+      otlpUrl: sink.url,
+      brokerUrl: broker.url,
+      ...fields,
+    });
+  return { recorder, sink, broker, write };
+}
+
 describe("a bridge to a real Mosquitto", () => {
   it(`loses none of ${count} messages while gateway and broker are stopped and killed (seed ${seed})`, async () => {
     await bridgeUnderKills({ count, seed });
   });
 
   it("sends PUBACKs in the order of arrival", async () => {
-    const recorder = createRecorder();
-    const sink = await openSink({ onMetrics: recorder.add, onLogs: recorder.add });
-    const broker = await openMosquitto();
+    const { recorder, broker, write } = await setUp();
     const tap = await tapBroker(broker.port);
-    const gateway = await start(
-      writeBridgedGateway({
-        folder: temporaryFolder(),
-        otlpUrl: sink.url,
-        brokerUrl: tap.url,
-        mqttSettings: { maxInflightMessages: 50 },
-      }),
-    );
+    const gateway = await start(write({ brokerUrl: tap.url, mqttSettings: { maxInflightMessages: 50 } }));
     await untilBridged(gateway);
     const messages = 3_000;
     await startPublishers(broker.url, { count: messages }).finished;
@@ -57,17 +64,13 @@ describe("a bridge to a real Mosquitto", () => {
   it("connects with a client certificate, and again with a new one", async () => {
     const authority = createAuthority();
     const clients = createAuthority({ name: "Clients" });
-    const broker = await openMosquitto({
+    const { write } = await setUp({
       tls: { ...authority.issue({ dns: ["localhost"] }), clientAuthority: clients.cert },
     });
-    const sink = await openSink();
     const own = mount(pairFiles(clients.issue({ name: "gateway" })));
     const authorities = mount({ "ca.crt": authority.cert });
     const gateway = await start(
-      writeBridgedGateway({
-        folder: temporaryFolder(),
-        otlpUrl: sink.url,
-        brokerUrl: broker.url,
+      write({
         mqttSettings: {
           authentication: { method: "X509Certificate", x509CertificateSettings: { secretRef: "own" } },
           tls: { mode: "Enabled", trustedCaCertificateConfigMapRef: "authorities" },
@@ -84,17 +87,10 @@ describe("a bridge to a real Mosquitto", () => {
   });
 
   it("says why the broker refuses it, and connects once its password is right", async () => {
-    const broker = await openMosquitto({ users: { gateway: "right" } });
-    const sink = await openSink();
+    const { write } = await setUp({ users: { gateway: "right" } });
     const secrets = mount({ password: "wrong\n" });
-    const gateway = await start(
-      writeBridgedGateway({
-        folder: temporaryFolder(),
-        otlpUrl: sink.url,
-        brokerUrl: broker.url,
-        bridge: { username: "gateway", password: { file: `${secrets.path}/password` } },
-      }),
-    );
+    const password = { file: `${secrets.path}/password` };
+    const gateway = await start(write({ bridge: { username: "gateway", password } }));
     const { bridges } = await untilBridged(
       gateway,
       ({ bridges }) => bridges.plant?.reason?.includes("0x") === true,
@@ -141,14 +137,10 @@ describe("a bridge to a real Mosquitto", () => {
   });
 
   it("acknowledges what was delivered where the gateway says so", async () => {
-    const recorder = createRecorder();
-    const sink = await openSink({ onMetrics: recorder.add, onLogs: recorder.add });
-    const broker = await openMosquitto();
+    const { recorder, sink, broker, write } = await setUp();
     const tap = await tapBroker(broker.port);
     const gateway = await start(
-      writeBridgedGateway({
-        folder: temporaryFolder(),
-        otlpUrl: sink.url,
+      write({
         brokerUrl: tap.url,
         gateway: { acknowledge: "delivered", store: { type: "memory" } },
       }),
@@ -169,14 +161,10 @@ describe("a bridge to a real Mosquitto", () => {
     const folder = temporaryFolder();
     const authority = createAuthority();
     const authorities = mount({ "ca.crt": authority.cert });
-    const broker = await openMosquitto({ tls: authority.issue({ dns: ["localhost"] }) });
-    const recorder = createRecorder();
-    const sink = await openSink({ onMetrics: recorder.add, onLogs: recorder.add });
+    const { recorder, broker, write } = await setUp({ tls: authority.issue({ dns: ["localhost"] }) });
     const gateway = await start(
-      writeBridgedGateway({
+      write({
         folder,
-        otlpUrl: sink.url,
-        brokerUrl: broker.url,
         mqttSettings: { tls: { mode: "Enabled", trustedCaCertificateConfigMapRef: "authorities" } },
         mounts: { authorities: authorities.path },
       }),
@@ -205,26 +193,18 @@ describe("a bridge to a real Mosquitto", () => {
 
   it("shares messages with another gateway, and loses none when one of them is killed", async () => {
     const messages = 6_000;
-    const recorder = createRecorder();
-    const sink = await openSink({ onMetrics: recorder.add, onLogs: recorder.add });
-    const broker = await openMosquitto();
-    const [left, right] = ["", ""].map(() =>
-      writeBridgedGateway({
-        folder: temporaryFolder(),
-        otlpUrl: sink.url,
-        brokerUrl: broker.url,
-        bridge: { sharedSubscription: "gateways" },
-      }),
-    ) as [string, string];
-    const stays = await start(left);
-    const dies = await start(right);
+    const { recorder, broker, write } = await setUp();
+    const bridge = { sharedSubscription: "gateways" };
+    const stays = await start(write({ bridge }));
+    const diesPath = write({ bridge });
+    const dies = await start(diesPath);
     await Promise.all([untilBridged(stays), untilBridged(dies)]);
     const publishers = startPublishers(broker.url, { count: messages });
     await publishers.reached(messages / 3);
     await dies.end("SIGKILL");
     await publishers.finished;
     // What the broker had given to it already waits in its session.
-    const back = await start(right);
+    const back = await start(diesPath);
     await untilBridged(back);
     while (recorder.logs.size < messages) {
       await Promise.all([untilSettled(stays), untilSettled(back)]);
@@ -238,20 +218,13 @@ describe("a bridge to a real Mosquitto", () => {
   });
 
   it("gets what came while the gateway was away, and skips what the broker had retained", async () => {
-    const recorder = createRecorder();
-    const sink = await openSink({ onMetrics: recorder.add, onLogs: recorder.add });
-    const broker = await openMosquitto();
+    const { recorder, broker, write } = await setUp();
     const publisher = await mqtt.connectAsync(broker.url);
     onTestFinished(() => void publisher.end(true));
     const log = (text: string) => `{"logs":[{"level":"info","value":"${text}"}]}`;
     await publisher.publishAsync("plant/kept", log("kept"), { qos: 1, retain: true });
     for (const [index, protocolVersion] of ([5, "3.1.1"] as const).entries()) {
-      const configPath = writeBridgedGateway({
-        folder: temporaryFolder(),
-        otlpUrl: sink.url,
-        brokerUrl: broker.url,
-        bridge: { protocolVersion },
-      });
+      const configPath = write({ bridge: { protocolVersion } });
       const gateway = await start(configPath);
       await untilBridged(gateway);
       await publisher.publishAsync("plant/a", log(`live ${index}`), { qos: 1, retain: true });

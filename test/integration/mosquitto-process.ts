@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CertificateAndKey } from "../support/certificates.ts";
-import { findMosquitto } from "./setup.ts";
+import { installedTool } from "../support/tools.ts";
 import { vacantPort } from "./workbench.ts";
 
 export interface MosquittoOptions {
@@ -180,8 +180,8 @@ function writeConfiguration({
   return write("mosquitto.conf", lines.join(""));
 }
 
-function pathOf(program: Parameters<typeof findMosquitto>[0]): string {
-  const path = findMosquitto(program);
+function pathOf(program: "mosquitto" | "mosquitto_passwd"): string {
+  const path = installedTool(program);
   if (path !== undefined) return path;
   throw new Error(`Cannot start Mosquitto: ${program} is not installed; run node test/integration/setup.ts`);
 }

@@ -1,22 +1,26 @@
 /**
- * Brings the real servers that the integration tests use: Mosquitto from the distribution's packages, and an
- * OpenTelemetry Collector, built with its own builder and cached outside the repository under a name that changes
- * with its recipe.
+ * Brings the real servers that the integration tests use: Mosquitto from the distribution's packages, a plugin for it,
+ * and an OpenTelemetry Collector. What is built is cached outside the repository, under a name that changes with its
+ * recipe.
  */
-import { execFileSync, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { toError } from "../../pipeline/errors.ts";
+import { aptInstall, asRoot } from "../support/apt.ts";
+import { cachedToolPath, installedTool } from "../support/tools.ts";
 
 const builder = "go.opentelemetry.io/collector/cmd/builder@v0.155.0";
 const recipe = readFileSync(new URL("./collector.yaml", import.meta.url), "utf8");
 
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "mqtt-otlp-gateway");
-const digest = createHash("sha256").update(builder).update(recipe).digest("hex").slice(0, 12);
+const plugin = fileURLToPath(new URL("./token-authentication.c", import.meta.url));
 
 /** Where the Collector is, once `buildCollector` has run. */
-export const collectorPath = join(cache, `otelcol-${digest}`);
+export const collectorPath = cachedToolPath("otelcol", builder, recipe);
+
+/** Where Mosquitto's plugin is, once `buildPlugin` has run. */
+export const pluginPath = cachedToolPath("token-authentication", readFileSync(plugin, "utf8"));
 
 /** Build the Collector unless it is cached. Takes one to two minutes. */
 export function buildCollector(): void {
@@ -31,7 +35,7 @@ export function buildCollector(): void {
       },
     );
   }
-  const folder = join(cache, `build-${digest}-${process.pid}`);
+  const folder = `${collectorPath}-build-${process.pid}`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "collector.yaml"), recipe);
   const run = (command: string, args: string[]) =>
@@ -47,45 +51,51 @@ export function buildCollector(): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Of Mosquitto's programs, the full path; undefined: not installed. Servers are often outside of a user's PATH. */
-export function findMosquitto(program: "mosquitto" | "mosquitto_passwd"): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
-  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
-}
-
 /** Install Mosquitto with apt-get unless it is there. Takes a few seconds. */
 export function installMosquitto(): void {
-  if (findMosquitto("mosquitto")) return;
-  const install = ["install", "--yes", "--no-install-recommends", "mosquitto"];
-  console.log("Installing Mosquitto");
+  if (installedTool("mosquitto")) return;
   try {
-    aptGet(install);
-  } catch {
-    // The list of packages may be missing, or older than what the servers still have.
-    aptGet(["update"]);
-    aptGet(install);
+    aptInstall("mosquitto");
+    // Tests start brokers of their own; the package's would stay, and come back with the machine.
+    asRoot(["sh", "-c", "service mosquitto stop && update-rc.d mosquitto disable"]);
+  } catch (error) {
+    const hint = "install Mosquitto 2 by hand (https://mosquitto.org/download)";
+    throw new Error(`Cannot install Mosquitto: ${toError(error).message}; ${hint}`, { cause: error });
   }
-  // Tests start brokers of their own; the package's would stay, and come back with the machine.
-  asRoot(["sh", "-c", "service mosquitto stop && update-rc.d mosquitto disable"]);
 }
 
-function aptGet(parameters: readonly string[]): void {
-  const options = ["-qq", "-o", "DPkg::Lock::Timeout=60"];
-  asRoot(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", ...options, ...parameters]);
-}
-
-/** Run a command, without ever asking for a password. */
-function asRoot(command: readonly string[]): void {
-  const [program = "", ...parameters] = process.getuid?.() === 0 ? command : ["sudo", "-n", ...command];
-  const { status, stderr, error } = spawnSync(program, parameters, { encoding: "utf8" });
-  if (status === 0) return;
-  const cause = error?.message ?? stderr.trim();
-  throw new Error(
-    `Cannot install Mosquitto: ${command.join(" ")}: ${cause}; install Mosquitto 2 by hand (https://mosquitto.org/download)`,
-  );
+/**
+ * Compile Mosquitto's plugin unless it is cached. Where that is impossible its tests are left out.
+ *
+ * Errors: in CI, where they are not.
+ */
+export function buildPlugin(): void {
+  if (existsSync(pluginPath)) return;
+  mkdirSync(dirname(pluginPath), { recursive: true });
+  const built = `${pluginPath}.${process.pid}`;
+  const compile = () =>
+    execFileSync("cc", ["-shared", "-fPIC", "-O2", "-o", built, plugin], {
+      stdio: "pipe",
+    });
+  try {
+    execFileSync("cc", ["--version"], { stdio: "ignore" });
+    try {
+      compile();
+    } catch {
+      // Its header is in a package of its own.
+      aptInstall("mosquitto-dev");
+      compile();
+    }
+  } catch (error) {
+    if (process.env.CI) throw error;
+    console.log(`Tests with Mosquitto's plugin are left out: ${toError(error).message}`);
+    return;
+  }
+  renameSync(built, pluginPath);
 }
 
 if (import.meta.main) {
   installMosquitto();
+  buildPlugin();
   buildCollector();
 }

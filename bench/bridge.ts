@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { startMosquitto } from "../test/integration/mosquitto-process.ts";
-import { findMosquitto } from "../test/integration/setup.ts";
+import { installedTool } from "../test/support/tools.ts";
 import { type Child, runScript, startScript } from "./child.ts";
 import { type BenchGateway, type BridgeSettings, startGateway } from "./gateway.ts";
 import { median, perSecond, show } from "./numbers.ts";
@@ -20,7 +20,7 @@ const warmupShare = 0.2;
  * published, and take them when they come back, one after the other.
  */
 export async function bridge({ size, folder, note }: Bench): Promise<Row[]> {
-  if (!findMosquitto("mosquitto")) {
+  if (!installedTool("mosquitto")) {
     note("bridge: left out, Mosquitto is not installed; node test/integration/setup.ts installs it");
     return [];
   }

@@ -11,8 +11,9 @@ import { createBackOff } from "../../pipeline/back-off.ts";
 import type { BridgeReport } from "../../pipeline/bridge-report.ts";
 import type { Clock } from "../../pipeline/clock.ts";
 import type { BridgeConfig } from "../../pipeline/config/config.ts";
+import { conditionOf } from "../../pipeline/credential-report.ts";
 import { watchCredentials } from "../../pipeline/credential-watch.ts";
-import { StoreFullError } from "../../pipeline/errors.ts";
+import { DiskFullError, StoreFullError } from "../../pipeline/errors.ts";
 import type { Logger } from "../../pipeline/logger.ts";
 import type { Receiver } from "../../pipeline/receive.ts";
 import { type BridgeConnection, openConnection, type SubscriptionJournal } from "./connection.ts";
@@ -211,13 +212,17 @@ export function createBridge(options: BridgeOptions): Bridge {
       connected: connectedAtMs !== undefined,
       ...counters,
       reason: absence ?? withheld,
+      credentials: credentials.watched && conditionOf(credentials.watched),
     }),
   };
 }
 
 function describeWithheld(cause: Error): string {
+  if (cause instanceof DiskFullError) {
+    return "The store's disk is full: messages are acknowledged again when there is room";
+  }
   if (cause instanceof StoreFullError) {
-    return "The store is full: messages are acknowledged again when there is room";
+    return "The store is full, its quota is used up: messages are acknowledged again when there is room";
   }
   return "Messages cannot be stored now: look into the gateway's log";
 }

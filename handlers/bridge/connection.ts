@@ -4,18 +4,18 @@
  *   connecting ──CONNACK──▶ subscribing ──SUBACK──▶ connected ──▶ closing ──▶ ended
  *        └─────────────────────┴── refused, cut, failed ──┴─────────────────────▲
  *
- * MQTT.js handles packets one after another, and would send each PUBACK before it goes on. Its handler is told that
- * the message failed, so that it sends none and goes on at once; the intake's own PUBACKs follow in order.
+ * MQTT.js sees the messages alone that are not taken past it, and would send each PUBACK before it goes on. It is told
+ * that they failed, so that it sends none and goes on at once; the intake's own PUBACKs follow in order.
  */
 import { Socket } from "node:net";
-import type { IClientOptions, IPublishPacket, MqttClient, Packet } from "mqtt";
+import type { IClientOptions, MqttClient, Packet } from "mqtt";
 import type { Clock } from "../../pipeline/clock.ts";
 import type { BridgeConfig } from "../../pipeline/config/config.ts";
 import { toError } from "../../pipeline/errors.ts";
 import type { EnhancedAuthentication } from "./credentials.ts";
 import type { MessageIds } from "./ids.ts";
 import type { Intake, IntakeOptions } from "./intake.ts";
-import { findFault } from "./message.ts";
+import { findFault, type Publish, readPublish } from "./message.ts";
 import { sendPubacks, sendReauthentication } from "./packets.ts";
 import {
   describeBreach,
@@ -24,6 +24,7 @@ import {
   describeReasonCode,
   silentEnd,
 } from "./reasons.ts";
+import { openShortcut } from "./shortcut.ts";
 
 export interface ConnectionOptions {
   config: BridgeConfig;
@@ -56,6 +57,7 @@ export interface BridgeConnection {
   close(options: { graceMs: number }): Promise<void>;
 }
 
+const withheld = new Error("The PUBACK is sent later");
 /** Longest wait for SUBACK. */
 const subscribeTimeoutMs = 30_000;
 /** Longest wait for the broker to close its side. */
@@ -112,11 +114,11 @@ export function openConnection(options: ConnectionOptions): BridgeConnection {
     }
   }
 
-  function take(packet: IPublishPacket, next: (error?: Error) => void) {
+  function take(publish: Publish) {
     // What was read together with what failed is still handed over.
     if (reason !== undefined) return;
     try {
-      intake.take(packet, next);
+      intake.take(publish);
     } catch (error) {
       fail(describeOwnFailure(toError(error)));
     }
@@ -186,13 +188,22 @@ export function openConnection(options: ConnectionOptions): BridgeConnection {
     }
     const { stream } = client;
     stream.on("error", (error: Error) => fail(describeFailure(error)));
+    openShortcut(stream, {
+      protocolVersion: config.protocolVersion,
+      isOpen: () => isAccepted,
+      take,
+      room: intake.room,
+    });
     // A PUBACK does not wait until the broker has confirmed the one before.
     if (stream instanceof Socket) stream.setNoDelay(true);
     if (config.url.startsWith("ws")) ids.reached();
     else stream.once("connect", ids.reached);
   }
 
-  client.handleMessage = take;
+  client.handleMessage = (packet, next) => {
+    take(readPublish(packet));
+    next(withheld);
+  };
   client.on("packetreceive", observe);
   client.on("connect", ({ sessionPresent }) => subscribe(sessionPresent));
   client.on("error", (error) => fail(describeFailure(error)));

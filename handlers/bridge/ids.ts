@@ -51,6 +51,8 @@ export interface MessageIds {
   begin(options: { isResumed: boolean }): void;
   /** Of a message of QoS 1. Errors: those of the journal. */
   idOf(packet: { packetId: number; isDup: boolean }): string;
+  /** It was named on this connection, and its PUBACK has not gone out. */
+  isOpen(packetId: number): boolean;
   /** The PUBACKs go out. */
   acknowledged(packetIds: readonly number[]): void;
 }
@@ -160,6 +162,7 @@ export function createMessageIds(options: {
       open.set(packetId, name);
       return name;
     },
+    isOpen: (packetId) => open.has(packetId),
     acknowledged(packetIds) {
       hasAcknowledged = true;
       for (const packetId of packetIds) open.delete(packetId);

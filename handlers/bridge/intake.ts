@@ -14,7 +14,6 @@
  *
  * Source: MQTT 5.0, 3.3.4, 4.6 and 4.9.
  */
-import type { IPublishPacket } from "mqtt";
 import type { createBackOff } from "../../pipeline/back-off.ts";
 import type { Clock } from "../../pipeline/clock.ts";
 import type { BridgeConfig } from "../../pipeline/config/config.ts";
@@ -22,7 +21,7 @@ import { toError } from "../../pipeline/errors.ts";
 import type { Receiver } from "../../pipeline/receive.ts";
 import type { Element } from "../../pipeline/source/adapter.ts";
 import type { MessageIds } from "./ids.ts";
-import { readBeginning, readPublish } from "./message.ts";
+import { messageOf, type Publish, readBeginning } from "./message.ts";
 
 export interface IntakeOptions {
   config: BridgeConfig;
@@ -42,8 +41,9 @@ export interface IntakeOptions {
 }
 
 export interface Intake {
-  /** `next` lets the client go on with the next packet; with an error it sends no PUBACK of its own. */
-  take(packet: IPublishPacket, next: (error?: Error) => void): void;
+  take(publish: Publish): void;
+  /** Undefined: there is room for another packet. Else resolves when there is. */
+  room(): Promise<void> | undefined;
   /** Take and retry nothing more. Resolves when what is being stored is acknowledged. */
   stop(): Promise<void>;
   /** The connection is gone, and with it every PUBACK. */
@@ -62,7 +62,6 @@ type Taken = Element & {
   bytes: number;
 };
 
-const withheld = new Error("The PUBACK is sent later");
 /** What waits to be stored has room for so much, and the packet that goes beyond. */
 const deliveryBytesMax = 33_554_432;
 /** Of messages of QoS 0: so many, and so large together, wait for a commit. */
@@ -79,7 +78,6 @@ export function createIntake(options: IntakeOptions): Intake {
   const deliveriesMax = 2 * config.maxInflightMessages;
   const deliveries: Delivery[] = [];
   let deliveryBytes = 0;
-  const openIds = new Set<number>();
   const ended = new AbortController();
   const closed = new AbortController();
   const stopped = Promise.withResolvers<void>();
@@ -89,7 +87,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const atMostOnce = { messages: 0, bytes: 0 };
   let pause: Promise<void> | undefined;
   let isWithheld = false;
-  let resume: (() => void) | undefined;
+  let held: PromiseWithResolvers<void> | undefined;
   let isKeptAlive = false;
 
   function gather(taken: Taken) {
@@ -172,15 +170,13 @@ export function createIntake(options: IntakeOptions): Intake {
     const packetIds = deliveries
       .splice(0, open < 0 ? deliveries.length : open)
       .map(({ packetId }) => packetId);
-    for (const packetId of packetIds) openIds.delete(packetId);
     if (!closed.signal.aborted && packetIds.length > 0) {
       ids.acknowledged(packetIds);
       acknowledge(packetIds);
     }
-    if (!resume || !hasRoom()) return;
-    const goOn = resume;
-    resume = undefined;
-    goOn();
+    if (!held || !hasRoom()) return;
+    held.resolve();
+    held = undefined;
   }
 
   function hasRoom(): boolean {
@@ -190,7 +186,7 @@ export function createIntake(options: IntakeOptions): Intake {
   async function keepAliveWhileHeld() {
     if (isKeptAlive || config.keepAliveSeconds === 0) return;
     isKeptAlive = true;
-    while (resume && !ended.signal.aborted) {
+    while (held && !ended.signal.aborted) {
       await clock.sleep(options.keepAlive() * 500, ended.signal);
     }
     isKeptAlive = false;
@@ -200,34 +196,36 @@ export function createIntake(options: IntakeOptions): Intake {
     if (ended.signal.aborted && storing === 0) stopped.resolve();
   }
 
-  function takeAtLeastOnce(packet: IPublishPacket, packetId: number) {
+  function takeAtLeastOnce(publish: Publish, packetId: number) {
     // Its first arrival answers for both.
-    if (packet.dup && openIds.has(packetId)) return;
-    const messageId = ids.idOf({ packetId, isDup: packet.dup });
-    const delivery: Delivery = { packetId, isSettled: isSkipped(packet) };
+    if (publish.dup && ids.isOpen(packetId)) return;
+    const messageId = ids.idOf({ packetId, isDup: publish.dup });
+    const delivery: Delivery = { packetId, isSettled: isSkipped(publish) };
     deliveries.push(delivery);
-    openIds.add(packetId);
     if (delivery.isSettled) return acknowledgeInOrder();
-    const bytes = sizeOf(packet);
-    deliveryBytes += bytes;
-    gather({ ...read(packet, bytes, messageId), delivery, bytes });
+    deliveryBytes += publish.bytes;
+    gather(read(publish, { messageId, delivery }));
   }
 
-  function takeAtMostOnce(packet: IPublishPacket) {
-    if (isSkipped(packet)) return;
+  function takeAtMostOnce(publish: Publish) {
+    if (isSkipped(publish)) return;
     if (pause || atMostOnce.messages >= atMostOnceMax || atMostOnce.bytes >= atMostOnceBytesMax) {
       counters.droppedWhenBusy += 1;
       return;
     }
-    const bytes = sizeOf(packet);
-    countAtMostOnce(1, bytes);
-    gather({ ...read(packet, bytes, undefined), delivery: undefined, bytes });
+    countAtMostOnce(1, publish.bytes);
+    gather(read(publish, { messageId: undefined, delivery: undefined }));
   }
 
   /** What no store has room for would be withheld for ever, and all that comes behind it. */
-  function read(packet: IPublishPacket, bytes: number, messageId: string | undefined): Element {
-    if (bytes > packetBytesMax) return readBeginning(packet, { bytes, packetBytesMax });
-    return { kind: "message", message: readPublish(packet, { takenAtUs: clock.nowUs(), messageId }) };
+  function read(
+    publish: Publish,
+    { messageId, delivery }: { messageId: string | undefined; delivery: Delivery | undefined },
+  ): Taken {
+    const { bytes } = publish;
+    if (bytes > packetBytesMax) return { ...readBeginning(publish, packetBytesMax), delivery, bytes };
+    const message = messageOf(publish, { takenAtUs: clock.nowUs(), messageId });
+    return { kind: "message", message, delivery, bytes };
   }
 
   function countAtMostOnce(messages: number, bytes: number) {
@@ -236,7 +234,7 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   /** Without Retain As Published, RETAIN is set on what was kept from before the subscription. */
-  function isSkipped({ retain }: IPublishPacket): boolean {
+  function isSkipped({ retain }: Publish): boolean {
     if (!retain || config.retained) return false;
     counters.retainedSkipped += 1;
     return true;
@@ -249,15 +247,16 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   return {
-    take(packet, next) {
-      if (packet.qos !== 1 || packet.messageId === undefined) {
-        if (!ended.signal.aborted) takeAtMostOnce(packet);
-        return next();
-      }
-      if (!ended.signal.aborted) takeAtLeastOnce(packet, packet.messageId);
-      if (hasRoom()) return next(withheld);
-      resume = () => next(withheld);
+    take(publish) {
+      if (ended.signal.aborted) return;
+      if (publish.packetId === undefined) takeAtMostOnce(publish);
+      else takeAtLeastOnce(publish, publish.packetId);
+    },
+    room() {
+      if (hasRoom()) return undefined;
+      held ??= Promise.withResolvers();
       void keepAliveWhileHeld();
+      return held.promise;
     },
     stop() {
       end();
@@ -268,9 +267,4 @@ export function createIntake(options: IntakeOptions): Intake {
       end();
     },
   };
-}
-
-/** Of all but its first bytes; a packet that was not parsed has a payload alone. */
-function sizeOf({ length, payload }: IPublishPacket): number {
-  return length ?? payload.length;
 }

@@ -3,40 +3,76 @@ import { quote } from "../../pipeline/judge.ts";
 import type { UserProperty } from "../../pipeline/message.ts";
 import type { Element, ReadMessage } from "../../pipeline/source/adapter.ts";
 
-const noProperties: readonly UserProperty[] = [];
+/** What a PUBLISH packet says, as far as anybody wants to know. */
+export interface Publish {
+  topic: string;
+  payload: Buffer;
+  qos: 0 | 1;
+  retain: boolean;
+  dup: boolean;
+  /** Undefined: of QoS 0. */
+  packetId: number | undefined;
+  /** Of all of the packet but its first ones. */
+  bytes: number;
+  contentType: string | undefined;
+  messageExpiryIntervalSeconds: number | undefined;
+  userProperties: readonly UserProperty[];
+}
+
+export const noUserProperties: readonly UserProperty[] = [];
 /** So much of a payload is kept that is too large. */
 const beginningBytes = 65_536;
 
-/**
- * The message in a PUBLISH packet. The order of User Properties is known only among those of one name. What expires
- * does so from `takenAtUs` on, however long it then waits to be stored.
- */
-export function readPublish(
-  { topic, payload, qos, retain, dup, properties }: IPublishPacket,
-  { takenAtUs, messageId }: { takenAtUs: number; messageId: string | undefined },
-): ReadMessage {
-  const expiry = properties?.messageExpiryInterval;
+/** What MQTT.js has read. The order of User Properties is known only among those of one name. */
+export function readPublish({
+  topic,
+  payload,
+  qos,
+  retain,
+  dup,
+  messageId,
+  length,
+  properties,
+}: IPublishPacket): Publish {
   return {
     topic,
     payload: typeof payload === "string" ? Buffer.from(payload) : payload,
+    qos: qos === 0 ? 0 : 1,
+    retain,
+    dup,
+    packetId: qos === 0 ? undefined : messageId,
+    bytes: length ?? payload.length,
+    contentType: properties?.contentType,
+    messageExpiryIntervalSeconds: properties?.messageExpiryInterval,
+    userProperties: properties?.userProperties ? pairsOf(properties.userProperties) : noUserProperties,
+  };
+}
+
+/** The message in a packet. What expires does so from `takenAtUs` on, however long it then waits to be stored. */
+export function messageOf(
+  publish: Publish,
+  { takenAtUs, messageId }: { takenAtUs: number; messageId: string | undefined },
+): ReadMessage {
+  const { topic, payload, qos, retain, dup, contentType, messageExpiryIntervalSeconds, userProperties } =
+    publish;
+  return {
+    topic,
+    payload,
     qos,
     retain,
     dup,
     messageId,
-    contentType: properties?.contentType,
-    messageExpiryIntervalSeconds: expiry,
-    publishedAtUs: expiry === undefined ? undefined : takenAtUs,
-    userProperties: properties?.userProperties ? pairsOf(properties.userProperties) : noProperties,
+    contentType,
+    messageExpiryIntervalSeconds,
+    publishedAtUs: messageExpiryIntervalSeconds === undefined ? undefined : takenAtUs,
+    userProperties,
   };
 }
 
 /** Of a packet that is too large, why, and the beginning of its payload, copied so that the rest can go. */
-export function readBeginning(
-  { topic, payload }: IPublishPacket,
-  { bytes, packetBytesMax }: { bytes: number; packetBytesMax: number },
-): Element {
+export function readBeginning({ topic, payload, bytes }: Publish, packetBytesMax: number): Element {
   const reason = `Cannot take a packet of ${bytes} bytes to topic ${quote(topic)}: limit is ${packetBytesMax}; the payload is cut off`;
-  const body = Buffer.from(payload.slice(0, beginningBytes));
+  const body = Buffer.from(payload.subarray(0, beginningBytes));
   return { kind: "broken", path: "", reason, body };
 }
 

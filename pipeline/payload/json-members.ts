@@ -23,9 +23,16 @@ function countMembers(root: unknown): number {
   while (waiting.length > 0) {
     const value = waiting.pop();
     if (typeof value !== "object" || value === null) continue;
-    const inner: unknown[] = Array.isArray(value) ? value : Object.values(value);
-    if (inner !== value) members += inner.length;
-    for (const one of inner) if (typeof one === "object") waiting.push(one);
+    if (Array.isArray(value)) {
+      for (const element of value) if (typeof element === "object") waiting.push(element);
+      continue;
+    }
+    // A list of the values would be as long as all the rest.
+    for (const name in value) {
+      members++;
+      const member = (value as Record<string, unknown>)[name];
+      if (typeof member === "object") waiting.push(member);
+    }
   }
   return members;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readPublish } from "../../handlers/bridge/message.ts";
+import { messageOf, readPublish } from "../../handlers/bridge/message.ts";
 import { clientOptions } from "../../handlers/bridge/options.ts";
 import { describeFailure, describeReasonCode } from "../../handlers/bridge/reasons.ts";
 import { bridgeConfig, publishPacket } from "./bridge-setup.ts";
@@ -38,10 +38,10 @@ describe("clientOptions", () => {
   });
 });
 
-describe("readPublish", () => {
+describe("messageOf", () => {
   it("leaves out what MQTT 3.1.1 does not have", () => {
     const packet = publishPacket({ payload: Buffer.from("x"), retain: true, dup: true });
-    expect(readPublish(packet, { takenAtUs: 5, messageId: "id" })).toEqual({
+    expect(messageOf(readPublish(packet), { takenAtUs: 5, messageId: "id" })).toEqual({
       topic: "plant/a",
       payload: Buffer.from("x"),
       qos: 1,

@@ -36,6 +36,7 @@ describe("/status", () => {
     expect(received).toBe(1);
     expect(bridges).toEqual({
       plant: {
+        endpoint: null,
         connected: true,
         received: 1,
         lastReceivedAt: "2026-01-05T10:00:00.000Z",
@@ -44,6 +45,7 @@ describe("/status", () => {
         reason: null,
       },
       hall: {
+        endpoint: null,
         connected: false,
         received: 0,
         lastReceivedAt: null,
@@ -53,6 +55,44 @@ describe("/status", () => {
       },
     });
     expect(Object.keys(sources as object)).toEqual(["raw", "mqtt", "emqx"]);
+  });
+
+  it.each([
+    ["mqtt://127.0.0.1:1883", "mqtt://127.0.0.1:1883"],
+    ["wss://broker.example:443/secret/path?token=secret", "wss://broker.example:443"],
+    ["mqtts://user:secret@[::1]:8883", "mqtts://[::1]:8883"],
+  ])("says where a bridge to %s connects, without what may be a secret", async (url, endpoint) => {
+    const { status } = createTestApp({ bridges, configured: { bridges: [bridgeConfig({ url })] } });
+    expect((await status()).bridges).toMatchObject({ plant: { endpoint }, hall: { endpoint: null } });
+  });
+});
+
+describe("credentials of a bridge", () => {
+  const expiresAtUs = 1_767_607_200_000_000 + 30.5 * 86_400_000_000;
+  const expirations = [{ credential: "clientCertificate", expiresAtUs }] as const;
+  const withCredentials = bridges.map((bridge) => ({
+    ...bridge,
+    credentials: { problem: null, expirations: bridge.name === "plant" ? expirations : [] },
+  }));
+
+  it("are in /status where there are any, with their ends", async () => {
+    const { status } = createTestApp({ bridges: withCredentials });
+    const { plant, hall } = (await status()).bridges as Record<string, object>;
+    expect(plant).toMatchObject({
+      credentials: {
+        problem: null,
+        clientCertificate: { expiresAt: "2026-02-04T22:00:00.000Z", daysToExpiry: 30.5 },
+      },
+    });
+    expect(hall).not.toHaveProperty("credentials");
+  });
+
+  it("are a metric in days to their ends", async () => {
+    const { app } = createTestApp({ bridges: withCredentials });
+    const lines = (await (await app.request("/metrics")).text()).split("\n");
+    expect(lines.filter((line) => line.startsWith("gateway_credential_"))).toEqual([
+      'gateway_credential_days_to_expiry{bridge="plant",credential="clientCertificate"} 30.5',
+    ]);
   });
 });
 

@@ -5,12 +5,13 @@ import { type BridgeOptions, createBridge } from "../../handlers/bridge/bridge.t
 import { createBridgeCredentials } from "../../handlers/bridge/credentials.ts";
 import type { IdBlock } from "../../handlers/bridge/ids.ts";
 import type { BridgeConfig } from "../../pipeline/config/config.ts";
-import { StoreFullError } from "../../pipeline/errors.ts";
+import { DiskFullError, StoreFullError } from "../../pipeline/errors.ts";
 import type { Secret } from "../../pipeline/secret.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createFakeLogger } from "../support/fake-logger.ts";
 import { createPlainFolder } from "../support/mounted-folder.ts";
+import { createToken } from "../support/token.ts";
 import { type PeerConnection, publish, startPeer, suback } from "./bridge-peer.ts";
 import { bridgeConfig, createHeldReceiver, turn } from "./bridge-setup.ts";
 
@@ -59,6 +60,16 @@ async function connected(fields: Partial<BridgeConfig> = {}, options: RunOptions
   const subscribe = await connection.accept();
   await untilConnected(started);
   return { peer, connection, subscribe, ...started };
+}
+
+/** The next connection of a bridge that lost the one it had while the message with Packet Identifier 1 was being stored. */
+async function cutWhileStoring() {
+  const { peer, connection, receiver, clock } = await connected();
+  connection.publish(1);
+  await receiver.until(1);
+  connection.cut();
+  clock.advance(await clock.asleep());
+  return { receiver, second: await peer.connection() };
 }
 
 async function untilConnected({ bridge }: Pick<ReturnType<typeof run>, "bridge">) {
@@ -139,6 +150,25 @@ describe("createBridge", () => {
     });
   });
 
+  it("run() takes a message that comes in pieces like any other, and acknowledges it once", async () => {
+    const { connection, receiver } = await connected();
+    connection.publish(1, { payload: "whole" });
+    await receiver.until(1);
+    connection.sendBytes("32 15 0007 706c616e742f61 0002");
+    await turn();
+    connection.sendBytes("07 26 0001 61 0001");
+    await turn();
+    connection.sendBytes("62 7b7d 32 0c 0007 706c616e742f61 0003 00");
+    await receiver.until(2);
+    expect(receiver.calls[1]).toMatchObject({
+      text: "{},",
+      message: { topic: "plant/a", userProperties: [["a", "b"]] },
+    });
+    for (const call of receiver.calls) call.accept();
+    for (let count = 0; count < 3; count++) await connection.next("puback");
+    expect(acknowledged(connection)).toEqual([1, 2, 3]);
+  });
+
   it("run() sends PUBACKs on the wire in the order of arrival", async () => {
     const { connection, receiver } = await connected();
     for (const [index, packetId] of [4, 2, 9].entries()) {
@@ -179,12 +209,7 @@ describe("createBridge", () => {
   });
 
   it("run() sends no PUBACK on a later connection for what an earlier one brought", async () => {
-    const { peer, connection, receiver, clock } = await connected();
-    connection.publish(1);
-    await receiver.until(1);
-    connection.cut();
-    clock.advance(await clock.asleep());
-    const second = await peer.connection();
+    const { receiver, second } = await cutWhileStoring();
     await second.accept({ sessionPresent: true });
     receiver.calls[0]?.accept();
     await turn();
@@ -198,12 +223,7 @@ describe("createBridge", () => {
   });
 
   it("run() knows a repeat that comes right behind CONNACK", async () => {
-    const { peer, connection, receiver, clock } = await connected();
-    connection.publish(1);
-    await receiver.until(1);
-    connection.cut();
-    clock.advance(await clock.asleep());
-    const second = await peer.connection();
+    const { receiver, second } = await cutWhileStoring();
     second.send(
       { cmd: "connack", reasonCode: 0, sessionPresent: true },
       publish(1, { dup: true }),
@@ -218,12 +238,7 @@ describe("createBridge", () => {
   });
 
   it("run() takes a fresh message with a Packet Identifier that was used before for a new one", async () => {
-    const { peer, connection, receiver, clock } = await connected();
-    connection.publish(1);
-    await receiver.until(1);
-    connection.cut();
-    clock.advance(await clock.asleep());
-    const second = await peer.connection();
+    const { receiver, second } = await cutWhileStoring();
     await second.accept({ sessionPresent: true });
     second.publish(1);
     await receiver.until(2);
@@ -319,15 +334,18 @@ describe("createBridge", () => {
     expect(await connection.next("subscribe")).toMatchObject({ cmd: "subscribe" });
   });
 
-  it("run() withholds PUBACKs while the store is full, and goes on without a new connection", async () => {
+  it.each([
+    ["store is full, its quota is used up", new StoreFullError("Full")],
+    ["store's disk is full", new DiskFullError("Full")],
+  ])("run() withholds PUBACKs while the %s, and goes on without a new connection", async (why, error) => {
     const { connection, receiver, bridge, clock, messages } = await connected();
     connection.publish(1);
     await receiver.until(1);
-    receiver.calls[0]?.fail(new StoreFullError("Full"));
+    receiver.calls[0]?.fail(error);
     const delayMs = await clock.asleep();
     expect(bridge.report()).toMatchObject({
       connected: true,
-      reason: "The store is full: messages are acknowledged again when there is room",
+      reason: `The ${why}: messages are acknowledged again when there is room`,
     });
     clock.advance(delayMs);
     await receiver.until(2);
@@ -663,6 +681,34 @@ describe("createBridge", () => {
     while (bridge.report().reason !== null) await turn();
     expect(bridge.report()).toMatchObject({ connected: true, reason: null });
     expect(started.messages()).not.toContain("Bridge plant is not connected");
+  });
+
+  it("report() has the ends of the certificates and the token that are in use, and what is wrong with them", async () => {
+    const authority = createAuthority();
+    const { cert, key } = authority.issue({ name: "gateway", startsAt: new Date("2026-01-01") });
+    const folder = createPlainFolder({ "ca.crt": authority.cert, "tls.crt": cert, "tls.key": key });
+    onTestFinished(folder.remove);
+    const url = "mqtts://127.0.0.1:1";
+    const trustedCaFile = join(folder.path, "ca.crt");
+    const namesOf = ({ bridge }: ReturnType<typeof run>) =>
+      bridge.report().credentials?.expirations.map(({ credential }) => credential);
+    const certificate = { method: "X509Certificate", folder: folder.path } as const;
+    expect(namesOf(run({ url, trustedCaFile, authentication: certificate }))).toEqual([
+      "clientCertificate",
+      "trustedCa",
+    ]);
+    const token = createToken({ aud: ["broker"], exp: 1_767_693_600 });
+    const authentication = {
+      method: "ServiceAccountToken",
+      audience: "broker",
+      tokenFile: "unused",
+    } as const;
+    expect(namesOf(run({ url, authentication }, { token: { current: () => [token] } }))).toEqual(["token"]);
+    const { bridge } = run({ url, trustedCaFile: join(folder.path, "none") });
+    expect(bridge.report().credentials).toMatchObject({
+      problem: expect.stringContaining("trusted authorities"),
+    });
+    expect(run({ url }).bridge.report().credentials).toBeUndefined();
   });
 
   it("stop() acknowledges what is being stored, takes nothing more, and disconnects", async () => {

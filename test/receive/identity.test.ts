@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { identityOf } from "../../pipeline/identity.ts";
 import type { MqttMessage } from "../../pipeline/message.ts";
@@ -28,6 +29,16 @@ describe("identityOf()", () => {
     const { sender, content } = halves({ topic: "plant/größe/温度" });
     expect(sender + content).toBe("a0ea66c456b7e5f912a76f61acec2b3b");
   });
+
+  it.each([0, 65_500, 65_536, 200_000])(
+    "digests all of a payload of %i bytes, and nothing else",
+    (length) => {
+      halves({ payload: new Uint8Array(65_000).fill(1) });
+      const payload = new Uint8Array(length).fill(7);
+      const digest = createHash("sha256").update("1:t").update(payload).digest("hex");
+      expect(halves({ payload }).content).toBe(digest.slice(0, 16));
+    },
+  );
 
   it("is undefined without a message id", () => {
     expect(identityOf({ ...base, messageId: undefined })).toBeUndefined();

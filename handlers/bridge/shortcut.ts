@@ -1,0 +1,84 @@
+/**
+ * The way of messages past MQTT.js, for which it takes most of its time: plain PUBLISH packets are taken from what the
+ * connection brings, and all else goes on to it, in order.
+ *
+ *   stream ──▶ plain PUBLISH ──▶ take
+ *          └─▶ all else, and what a chunk has the beginning of ──▶ MQTT.js
+ */
+import type { MqttClient } from "mqtt";
+import type { Publish } from "./message.ts";
+import { packetAt, parsePublish } from "./publish-packet.ts";
+
+export interface ShortcutOptions {
+  protocolVersion: 4 | 5;
+  /** Until the broker has accepted the connection, everything is for MQTT.js. */
+  isOpen(): boolean;
+  take(publish: Publish): void;
+  /** Undefined: there is room for another packet. Else resolves when there is, and nothing is read until then. */
+  room(): Promise<void> | undefined;
+}
+
+const nothing = Buffer.alloc(0);
+
+/** Called when MQTT.js has begun to read the stream. */
+export function openShortcut(
+  stream: MqttClient["stream"],
+  { protocolVersion, isOpen, take, room }: ShortcutOptions,
+): void {
+  const readers = stream.listeners("data") as ((bytes: Buffer) => void)[];
+  let unread: Buffer = nothing;
+  /** Of a packet whose beginning MQTT.js has. */
+  let missingBytes = 0;
+  let isHeld = false;
+
+  function read(bytes: Buffer) {
+    unread = unread.length === 0 ? bytes : Buffer.concat([unread, bytes]);
+    // MQTT.js lets the stream flow again when it can go on itself.
+    if (isHeld) stream.pause();
+    else readOn();
+  }
+
+  function readOn() {
+    let at = 0;
+    while (at < unread.length && !isHeld && !stream.destroyed) {
+      const end = readPacket(at);
+      if (end === at) break;
+      at = end;
+      holdUntil(room());
+    }
+    unread = unread.subarray(at);
+  }
+
+  /** Gives the end of what has been read; where it begins: more must come first. */
+  function readPacket(at: number): number {
+    if (missingBytes === 0) {
+      const packet = packetAt(unread, at);
+      if (!packet) return at;
+      const isWhole = packet.end <= unread.length;
+      const publish = isWhole && isOpen() ? parsePublish(packet, protocolVersion) : undefined;
+      if (publish) {
+        take(publish);
+        return packet.end;
+      }
+      missingBytes = packet.end - at;
+    }
+    const end = Math.min(at + missingBytes, unread.length);
+    missingBytes -= end - at;
+    for (const reader of readers) reader(unread.subarray(at, end));
+    return end;
+  }
+
+  function holdUntil(hasRoom: Promise<void> | undefined) {
+    if (!hasRoom) return;
+    isHeld = true;
+    stream.pause();
+    void hasRoom.then(() => {
+      isHeld = false;
+      stream.resume();
+      readOn();
+    });
+  }
+
+  stream.on("data", read);
+  for (const reader of readers) stream.off("data", reader);
+}

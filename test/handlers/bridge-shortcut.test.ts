@@ -1,0 +1,122 @@
+import { once } from "node:events";
+import { PassThrough, Writable } from "node:stream";
+import fc from "fast-check";
+import mqttPacket, { type Packet } from "mqtt-packet";
+import { describe, expect, it } from "vitest";
+import { openShortcut, type ShortcutOptions } from "../../handlers/bridge/shortcut.ts";
+import { publish } from "./bridge-peer.ts";
+import { turn } from "./bridge-setup.ts";
+
+const protocolVersion = 5;
+
+function bytesOf(...packets: Packet[]): Buffer {
+  return Buffer.concat(packets.map((packet) => mqttPacket.generate(packet, { protocolVersion })));
+}
+
+/** A stream that something reads as MQTT.js does, and what came where. */
+function open(options: Partial<ShortcutOptions> = {}) {
+  const stream = new PassThrough();
+  const arrived: string[] = [];
+  const parser = mqttPacket.parser({ protocolVersion });
+  parser.on("packet", (packet) =>
+    arrived.push(packet.cmd === "publish" ? `passed ${packet.payload}` : packet.cmd),
+  );
+  const reader = new Writable({
+    write(bytes, _, done) {
+      parser.parse(bytes);
+      done();
+    },
+  });
+  stream.pipe(reader);
+  openShortcut(stream, {
+    protocolVersion,
+    isOpen: () => true,
+    take: ({ payload }) => arrived.push(`taken ${payload}`),
+    room: () => undefined,
+    ...options,
+  });
+  return { stream, reader, arrived };
+}
+
+describe("openShortcut", () => {
+  it("takes messages and passes all else on, in order", async () => {
+    const { stream, arrived } = open();
+    stream.write(bytesOf(publish(1), { cmd: "pingresp" }, publish(2), { cmd: "puback", messageId: 9 }));
+    await turn();
+    expect(arrived).toEqual(["taken 1", "pingresp", "taken 2", "puback"]);
+  });
+
+  it("loses nothing and keeps the order, wherever the bytes are cut", async () => {
+    const kind = fc.constantFrom("publish", "long publish", "pingresp");
+    const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(kind, { minLength: 1, maxLength: 20 }), sizes, async (kinds, lengths) => {
+        const { stream, arrived } = open();
+        const payloads = kinds.map((each, index) => `${index}${each === "publish" ? "" : "x".repeat(200)}`);
+        const bytes = bytesOf(
+          ...kinds.map((each, index) =>
+            each === "pingresp"
+              ? ({ cmd: "pingresp" } as const)
+              : publish(index + 1, { payload: payloads[index] ?? "" }),
+          ),
+        );
+        for (let at = 0, turns = 0; at < bytes.length; turns++) {
+          const length = lengths[turns % lengths.length] ?? 1;
+          stream.write(bytes.subarray(at, at + length));
+          at += length;
+        }
+        stream.end();
+        await once(stream, "end");
+        expect(arrived.map((each) => each.replace(/^(taken|passed) /, ""))).toEqual(
+          kinds.map((each, index) => (each === "pingresp" ? each : payloads[index])),
+        );
+      }),
+    );
+  });
+
+  it("passes messages on too while it is not open", async () => {
+    let isOpen = false;
+    const { stream, arrived } = open({ isOpen: () => isOpen });
+    stream.write(bytesOf(publish(1)));
+    await turn();
+    isOpen = true;
+    stream.write(bytesOf(publish(2)));
+    await turn();
+    expect(arrived).toEqual(["passed 1", "taken 2"]);
+  });
+
+  it("reads nothing while there is no room, whoever lets the stream flow again, and then all that came", async () => {
+    const room = Promise.withResolvers<void>();
+    let isFull = false;
+    const { stream, arrived } = open({ room: () => (isFull ? room.promise : undefined) });
+    isFull = true;
+    stream.write(bytesOf(publish(1), { cmd: "pingresp" }));
+    await turn();
+    for (const packetId of [2, 3]) {
+      stream.write(bytesOf(publish(packetId)));
+      stream.resume();
+      await turn();
+      expect(stream.isPaused()).toBe(true);
+    }
+    expect(arrived).toEqual(["taken 1"]);
+    isFull = false;
+    room.resolve();
+    await turn();
+    expect(arrived).toEqual(["taken 1", "pingresp", "taken 2", "taken 3"]);
+    stream.write(bytesOf(publish(4)));
+    await turn();
+    expect(arrived.at(-1)).toBe("taken 4");
+  });
+
+  it("takes nothing more of what came once the stream is destroyed", async () => {
+    const { stream, arrived } = open({
+      take({ payload }) {
+        arrived.push(`taken ${payload}`);
+        stream.destroy();
+      },
+    });
+    stream.write(bytesOf(publish(1), publish(2), { cmd: "pingresp" }));
+    await turn();
+    expect(arrived).toEqual(["taken 1"]);
+  });
+});

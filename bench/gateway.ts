@@ -152,9 +152,14 @@ export async function startGateway(options: {
       const startMs = performance.now();
       const pending = (await status()).destinations[destination]?.metrics.pending ?? 0;
       let messages = 0;
-      // At least once: a lane loads its series when it first looks for something to send.
-      do messages += (await flushOnce()).messages;
-      while (messages < pending);
+      let left = 0;
+      // At least once: a lane loads its series when it first looks for something to send. What the end of a pass cut
+      // off may be sent between two of them, and is not among `messages` then.
+      do {
+        const answer = await flushOnce();
+        messages += answer.messages;
+        left = answer.pending;
+      } while (messages < pending && left > 0);
       return { messages, durationMs: performance.now() - startMs };
     },
     status,

@@ -1,5 +1,6 @@
 import type { Prepared } from "./deliver-batch.ts";
 import type { createBatchLimits } from "./deliver-limits.ts";
+import type { createBurialLog } from "./deliver-log.ts";
 import type { createNextBatch } from "./deliver-next.ts";
 import type { createPause } from "./deliver-pause.ts";
 import { createRecorder, type Write } from "./deliver-record.ts";
@@ -19,19 +20,21 @@ export function createOpenBatch(options: {
   limits: ReturnType<typeof createBatchLimits>;
   pause: ReturnType<typeof createPause>;
   logger: Logger;
+  logBurials: ReturnType<typeof createBurialLog>;
 }) {
-  const { lane, encoder, ahead, restatements, limits, pause, logger } = options;
+  const { lane, encoder, ahead, restatements, limits, pause, logger, logBurials } = options;
   const { record, owe, recordOwed } = createRecorder(lane);
   let isStarted = false;
   /** Sealed before this process began, not encoded again yet. */
   let inherited: Batch | undefined;
   let open: Prepared | undefined;
   let seriesLosses = 0;
+  /** Id of the newest chunk of the saved series that was loaded. */
+  let loadedId = 0;
 
   async function start() {
     const position = await lane.position();
-    const state = await lane.state();
-    loadSeries(state);
+    await loadSeries();
     restatements.loaded();
     ahead.begin(position);
     if (position.open) {
@@ -42,19 +45,30 @@ export function createOpenBatch(options: {
     isStarted = true;
   }
 
+  /** Chunk by chunk, since all of them are more than what is live; where the store fails, it goes on from there. */
+  async function loadSeries() {
+    let saved = await lane.state(loadedId);
+    while (saved !== undefined && loadChunk(saved.bytes)) {
+      loadedId = saved.id;
+      saved = await lane.state(loadedId);
+    }
+  }
+
   /** A damaged state stays damaged: to wait for it would stop the lane for ever. */
-  function loadSeries(state: Uint8Array[]) {
+  function loadChunk(chunk: Uint8Array): boolean {
     try {
-      encoder.load(state);
+      encoder.load([chunk]);
+      return true;
     } catch (error) {
       seriesLosses += 1;
       const fields = { lane: laneKey(lane.name), error: toError(error).message };
       logger.error(fields, "The saved series cannot be read: each begins anew, with a new start time");
+      return false;
     }
   }
 
   function settling(settlement: Settlement, next?: Batch): Write {
-    return { run: () => lane.settle(settlement, next), opens: { batch: next } };
+    return { run: async () => logBurials(await lane.settle(settlement, next)), opens: { batch: next } };
   }
 
   return {

@@ -1,4 +1,4 @@
-import type { SeriesRecord } from "./series-state.ts";
+import type { SeriesRecord } from "./series-record.ts";
 import type { TraceContext } from "./trace-ids.ts";
 import type { WireWriter } from "./wire.ts";
 

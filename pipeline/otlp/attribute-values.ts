@@ -1,6 +1,7 @@
 import type { AddedAttribute, Attribute } from "../payload/format.ts";
 import type { Undo } from "./aggregate.ts";
-import { endedFingerprint, type SeriesRecord, type SeriesState } from "./series-state.ts";
+import { endedFingerprint, type SeriesRecord } from "./series-record.ts";
+import type { SeriesState } from "./series-state.ts";
 
 /** Stands for every value that is not told apart. */
 const otherValue = "(other)";
@@ -47,12 +48,18 @@ export class AttributeValues {
     return this.#size;
   }
 
-  /** Find the values in a state that was loaded. */
-  load(): void {
-    for (const key of this.#state.keys()) {
+  /** Find the values among keys that were loaded. */
+  load(keys: Iterable<string>): void {
+    for (const key of keys) {
       const scope = scopeIn(key);
       if (scope !== undefined) this.committed(scope, 1);
     }
+  }
+
+  /** What was loaded is lost. */
+  clear(): void {
+    this.#counts.clear();
+    this.#size = 0;
   }
 
   begin(): BatchValues {

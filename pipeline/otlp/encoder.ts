@@ -8,9 +8,10 @@ import type { StateChange, StoredMessage } from "../store/batch-store.ts";
  */
 export interface Encoder {
   /**
-   * The state that the store kept, in order. Called once, before anything is encoded.
+   * The state that the store kept, in order, at once or in parts. Before anything is encoded.
    *
    * Errors: Error when it cannot be read. Every series begins anew then, and the next change replaces what was kept.
+   *         No more is loaded.
    */
   load(chunks: readonly Uint8Array[]): void;
   /** Begin a batch. One at a time: the one before was committed or is forgotten. */
@@ -39,6 +40,8 @@ export interface RestatementOptions {
   restateMs: number;
   /** Series that no message has changed for so long are stated no more. */
   seriesIdleMs: number;
+  /** Series in one request, at least 1; undefined: as many as fit. */
+  seriesMax?: number | undefined;
 }
 
 /** A request that states series again: a batch without messages. */

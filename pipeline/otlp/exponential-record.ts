@@ -1,6 +1,6 @@
 import { bucketsMax, ExponentialBuckets } from "./exponential-buckets.ts";
 import { scaleMax } from "./exponential-index.ts";
-import type { SeriesRecord } from "./series-state.ts";
+import type { SeriesRecord } from "./series-record.ts";
 import { WireWriter } from "./wire.ts";
 
 /** What an exponential histogram consists of. */

@@ -2,7 +2,7 @@ import type { Aggregate, Reading, Undo } from "./aggregate.ts";
 import { ExponentialBuckets, signedFieldSize, zigzag } from "./exponential-buckets.ts";
 import { finestIndex, scaleMax } from "./exponential-index.ts";
 import { type ExponentialValues, restoreExponential, saveExponential } from "./exponential-record.ts";
-import type { SeriesRecord } from "./series-state.ts";
+import type { SeriesRecord } from "./series-record.ts";
 import { fixed64FieldSize, tag, type WireWriter } from "./wire.ts";
 
 /** Field numbers of ExponentialHistogramDataPoint. Source: OTLP, metrics.proto. */

@@ -3,6 +3,7 @@ import type { Undo } from "./aggregate.ts";
 import { attributesSize, writeAttributes } from "./attributes.ts";
 import { type MessageContext, timeOf } from "./message-context.ts";
 import { isFloat, type Points } from "./metric.ts";
+import type { SeriesDirectory } from "./series-points.ts";
 import { fixed64FieldSize, lengthDelimitedSize, tag, WireWriter } from "./wire.ts";
 
 /** Field numbers of NumberDataPoint. Source: OTLP, metrics.proto. */
@@ -16,7 +17,12 @@ export class GaugePoints implements Points {
   readonly fieldNumber = 5;
   readonly tail = new Uint8Array();
   readonly #writer = new WireWriter(256);
+  readonly #directory: Pick<SeriesDirectory, "teller">;
   #count = 0;
+
+  constructor(directory: Pick<SeriesDirectory, "teller">) {
+    this.#directory = directory;
+  }
 
   get count(): number {
     return this.#count;
@@ -28,6 +34,7 @@ export class GaugePoints implements Points {
 
   add(item: MetricItem, context: MessageContext, undo: Undo[]): void {
     const { attributes, type, value } = item;
+    this.#directory.teller.gauge(item);
     const writer = this.#writer;
     const { length } = writer;
     undo.push(() => {

@@ -1,5 +1,5 @@
 import type { Aggregate, Reading, Undo } from "./aggregate.ts";
-import type { SeriesRecord } from "./series-state.ts";
+import type { SeriesRecord } from "./series-record.ts";
 import { fixed64FieldSize, lengthDelimitedSize, tag, type WireWriter } from "./wire.ts";
 
 /** Field numbers of HistogramDataPoint. Source: OTLP, metrics.proto. */

@@ -1,6 +1,6 @@
 import type { Aggregate, Reading, Undo } from "./aggregate.ts";
 import { numberOf, wordOf, writeNumber } from "./number-value.ts";
-import type { SeriesRecord } from "./series-state.ts";
+import type { SeriesRecord } from "./series-record.ts";
 import { fixed64FieldSize, type WireWriter } from "./wire.ts";
 
 const attributesField = 7;

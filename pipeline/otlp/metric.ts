@@ -1,7 +1,7 @@
 import type { Attribute, MetricItem, MetricType } from "../payload/format.ts";
 import type { Undo } from "./aggregate.ts";
 import type { MessageContext } from "./message-context.ts";
-import type { SeriesRecord } from "./series-state.ts";
+import type { SeriesRecord } from "./series-record.ts";
 import { lengthDelimitedSize, utf8Size, type WireWriter } from "./wire.ts";
 
 /**

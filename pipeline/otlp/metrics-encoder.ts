@@ -9,9 +9,10 @@ import { RequestFrame } from "./frame.ts";
 import { contextOf, type MessageContext } from "./message-context.ts";
 import { Metric, type MetricKind, metricKinds, type SeriesIdentity, totalKinds } from "./metric.ts";
 import { type MetricIdentity, parseSeriesKey } from "./series-key.ts";
-import { createSeriesMaxTeller, type OnSeriesMax } from "./series-max.ts";
+import { type OnSeriesMax, SeriesMaxTeller } from "./series-max.ts";
 import type { SeriesDirectory } from "./series-points.ts";
-import { endedFingerprint, type SeriesRecord, SeriesState } from "./series-state.ts";
+import { endedFingerprint, type SeriesRecord } from "./series-record.ts";
+import { SeriesState } from "./series-state.ts";
 import type { EncoderSettings } from "./settings.ts";
 
 /**
@@ -23,7 +24,7 @@ const batchSeriesMax = 8192;
 /**
  * An encoder of metrics. Gauges have no state; sums and histograms run on from batch to batch. `onValuesMax` is
  * called once for each attribute that a source adds with more values than are told apart, `onSeriesMax` once for
- * each rule or metric with more series.
+ * each rule or metric with more series, gauges of rules among them.
  */
 export function createMetricsEncoder(
   settings: EncoderSettings,
@@ -33,13 +34,17 @@ export function createMetricsEncoder(
   const frame = new RequestFrame(settings.resourceAttributes);
   const state = new SeriesState();
   const values = new AttributeValues(state, onValuesMax);
-  const passed = createSeriesMaxTeller(settings.seriesMax, onSeriesMax);
-  const parts = { frame, state, values, passed };
+  const teller = new SeriesMaxTeller(settings.seriesMax, onSeriesMax);
+  const parts = { frame, state, values, teller };
   const limits = { requestBytesMax: settings.requestBytesMax, seriesMax: batchSeriesMax };
   return {
     load(chunks) {
-      state.load(chunks);
-      values.load();
+      try {
+        values.load(state.load(chunks));
+      } catch (error) {
+        values.clear();
+        throw error;
+      }
     },
     begin: () => new MetricsEncoding(settings, parts, limits),
     restart(message, items) {
@@ -62,8 +67,8 @@ export function createMetricsEncoder(
       };
     },
     restate(options) {
-      const encoding = new MetricsEncoding(settings, parts, limits);
-      return encoding.restate(options);
+      const seriesMax = Math.min(limits.seriesMax, options.seriesMax ?? limits.seriesMax);
+      return new MetricsEncoding(settings, parts, { ...limits, seriesMax }).restate(options);
     },
     get series() {
       return state.size - values.size;
@@ -76,7 +81,7 @@ interface EncoderParts {
   frame: RequestFrame;
   state: SeriesState;
   values: AttributeValues;
-  passed: SeriesDirectory["passed"];
+  teller: SeriesMaxTeller;
 }
 
 /** What one batch may hold. */
@@ -96,7 +101,7 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
   readonly #state: SeriesState;
   readonly #values: AttributeValues;
   readonly #batchValues: BatchValues;
-  readonly passed: SeriesDirectory["passed"];
+  readonly teller: SeriesMaxTeller;
   readonly #metrics: Metric[] = [];
   readonly #metricsByName = new Map<string, Metric[]>();
   readonly #limits: BatchLimits;
@@ -109,7 +114,7 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
 
   constructor(
     settings: EncoderSettings,
-    { frame, state, values, passed }: EncoderParts,
+    { frame, state, values, teller }: EncoderParts,
     limits: BatchLimits,
   ) {
     this.#settings = settings;
@@ -117,7 +122,7 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     this.#frame = frame;
     this.#state = state;
     this.#values = values;
-    this.passed = passed;
+    this.teller = teller;
     this.#batchValues = values.begin();
   }
 

@@ -5,7 +5,8 @@ import { writeExemplar } from "./exemplar.ts";
 import { type MessageContext, plausibleTimeOf } from "./message-context.ts";
 import { isFloat, type Points, type SeriesIdentity } from "./metric.ts";
 import { type Point, Series, type SeriesOptions } from "./series.ts";
-import type { SeriesRecord } from "./series-state.ts";
+import type { SeriesMaxTeller } from "./series-max.ts";
+import type { SeriesRecord } from "./series-record.ts";
 import { tag, type WireWriter } from "./wire.ts";
 
 /** Field numbers that the data points of sums and histograms share. Source: OTLP, metrics.proto. */
@@ -19,8 +20,8 @@ const overflowAttributes: readonly Attribute[] = [{ key: "otel.metric.overflow",
 export interface SeriesDirectory {
   /** Whether a series of this key may be kept apart: it is known, or there is room for another one. */
   admits(key: string): boolean;
-  /** A reading found no room for a series of its own. */
-  passed(item: MetricItem): void;
+  /** Hears of readings that may be beyond the limit of series. */
+  readonly teller: Pick<SeriesMaxTeller, "passed" | "gauge">;
   /** A series comes into this batch; `undo` takes it back. Gives it as of the last settled batch. */
   open(key: string, undo: Undo[]): SeriesRecord | undefined;
 }
@@ -114,7 +115,7 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
     if (known !== undefined) return known;
     const { directory, keyPrefix } = this.#options;
     if (directory.admits(keyPrefix + key)) return this.#open(key, attributes, undo);
-    directory.passed(item);
+    directory.teller.passed(item);
     const overflowKey = attributesKey(overflowAttributes);
     return this.#series.get(overflowKey) ?? this.#open(overflowKey, overflowAttributes, undo);
   }

@@ -2,7 +2,7 @@ import type { Attribute } from "../payload/format.ts";
 import type { Aggregate, Reading, Undo } from "./aggregate.ts";
 import { attributesSize } from "./attributes.ts";
 import { type Exemplar, exemplarSize } from "./exemplar.ts";
-import type { SeriesRecord } from "./series-state.ts";
+import type { SeriesRecord } from "./series-record.ts";
 import { fixed64FieldSize, lengthDelimitedSize } from "./wire.ts";
 
 const millisecondNanos = 1_000_000n;

@@ -345,6 +345,25 @@ describe("valuesMax", () => {
     ]);
   });
 
+  it("knows values of every part of what was saved, and none once a part is damaged", () => {
+    const before = createMetricsEncoder(settings);
+    const parts = ["a", "b"].map((value) => send(before, of([device(value)], gauge(1))).state?.bytes);
+    const [first = new Uint8Array(), second = new Uint8Array()] = parts;
+    const third = of([device("c")], gauge(1));
+
+    const whole = createMetricsEncoder(settings);
+    whole.load([first]);
+    whole.load([second]);
+    expect(points(send(whole, third).request)).toEqual([[1, "(other)"]]);
+
+    const damaged = createMetricsEncoder(settings);
+    damaged.load([first]);
+    expect(() => damaged.load([second.subarray(1)])).toThrow("Cannot load series state");
+    expect(damaged.series).toBe(0);
+    const fresh = [third, of([device("d")], gauge(1)), of([device("e")], gauge(1))];
+    expect(points(send(damaged, ...fresh).request).map(([, value]) => value)).toEqual(["c", "d", "(other)"]);
+  });
+
   it("compares values as they are sent", () => {
     const encoder = createMetricsEncoder(settings);
     const values = ["\ud800", "\ufffd", "a", "b"];

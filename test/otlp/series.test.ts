@@ -340,6 +340,21 @@ describe("sequences", () => {
     expect(createMetricsEncoder(settings).restart(message(), metricItems(gauge)).commit()).toBeUndefined();
   });
 
+  it("begin anew, all of them, when a later part of what was saved is damaged", () => {
+    const before = createMetricsEncoder(settings);
+    const [intact, damaged] = [deliver(before, counter(100, 1)), deliver(before, counter(100, 11))];
+    const after = createMetricsEncoder(settings);
+    after.load([intact.state?.bytes ?? new Uint8Array()]);
+    expect(after.series).toBe(1);
+    expect(() => after.load([damaged.state?.bytes.subarray(0, 9) ?? new Uint8Array()])).toThrow(
+      "Cannot load",
+    );
+    expect(after.series).toBe(0);
+    const { metrics, state } = deliver(after, counter(2, 24));
+    expect(spans(metrics)).toEqual([[20, 24, 2n]]);
+    expect(state?.kind).toBe("replace");
+  });
+
   it("begin anew, with a new start, when what was saved is damaged", () => {
     const { state } = deliver(createMetricsEncoder(settings), counter(100, 1));
     const after = createMetricsEncoder(settings);

@@ -4,6 +4,7 @@ import type { MappingRules, MetricRule } from "../pipeline/mapping/rules.ts";
 import { runScript } from "./child.ts";
 import { startGateway } from "./gateway.ts";
 import type { LoadOptions, LoadResult } from "./load.ts";
+import { graphDocument } from "./mapping-graph.ts";
 import { gauges, payloadOf, topicOf } from "./messages.ts";
 import { median, show } from "./numbers.ts";
 import { type Bench, type Row, ratioRow, shareRow } from "./report.ts";
@@ -54,20 +55,17 @@ const many = Array.from({ length: manyMappings }, (_, index) =>
   mappingOf(index < gauges.series ? topicOf(index) : `plant/line${index % 8}/other-${index}`, index),
 );
 
-/** Ingest by rules against ingest of the same payloads as they are; and what a thousand times the rules cost. */
+/** Ingest by rules or a graph against ingest of the same payloads as they are; and a thousand times the rules. */
 export async function mapping({ size, folder }: Bench): Promise<Row[]> {
   const [rounds, durationMs] = size === "quick" ? [2, 2000] : [5, 8000];
-  const start = (name: string, mappings: readonly MappingRules[]) =>
-    startGateway({
-      folder,
-      storePath: join(folder, `${name}.db`),
-      documents: mappings.map(documentOf).join(""),
-    });
+  const start = (name: string, documents: string) =>
+    startGateway({ folder, storePath: join(folder, `${name}.db`), documents });
   // One after the other: their configurations are one file.
   const gateways = {
-    plain: await start("plain", []),
-    ten: await start("ten", ten),
-    many: await start("many", many),
+    plain: await start("plain", ""),
+    ten: await start("ten", ten.map(documentOf).join("")),
+    many: await start("many", many.map(documentOf).join("")),
+    graph: await start("graph", graphDocument()),
   };
   const rateOf = async (name: keyof typeof gateways) => {
     const { port } = gateways[name];
@@ -83,11 +81,16 @@ export async function mapping({ size, folder }: Bench): Promise<Row[]> {
 
   const results: Record<keyof typeof gateways, number>[] = [];
   for (let round = 0; round < rounds; round++) {
-    results.push({ plain: await rateOf("plain"), ten: await rateOf("ten"), many: await rateOf("many") });
+    results.push({
+      plain: await rateOf("plain"),
+      ten: await rateOf("ten"),
+      many: await rateOf("many"),
+      graph: await rateOf("graph"),
+    });
   }
   for (const gateway of Object.values(gateways)) {
     const { accepted } = await gateway.status();
-    if (accepted === 0) throw new Error("No message was taken by its mapping");
+    if (accepted === 0) throw new Error("No message was taken by its rules");
     await gateway.end();
   }
 
@@ -107,6 +110,12 @@ export async function mapping({ size, folder }: Bench): Promise<Row[]> {
       reference: `${rate("ten")} with 10`,
       ratio: median(results.map((result) => result.ten / result.many)),
       max: 1.5,
+    }),
+    shareRow({
+      name: "mapping: rate with a graph",
+      figure: rate("graph"),
+      reference: rate("plain"),
+      ratio: median(results.map((result) => result.graph / result.plain)),
     }),
     readingRow(size === "quick" ? 100_000 : 500_000),
   ];

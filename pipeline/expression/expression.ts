@@ -199,7 +199,7 @@ class Parser {
 
   #call(token: Token): Expression {
     const args = this.#list();
-    const fault = functionFault(token.text, args.length);
+    const fault = functionFault(token.text, args);
     if (fault !== undefined) this.#fault(token, fault);
     return { kind: "call", name: token.text, args };
   }

@@ -1,5 +1,7 @@
+import type { Work } from "../payload/work.ts";
 import type { NamedFunction } from "./functions.ts";
 import { mismatch } from "./numeric.ts";
+import { patternOf } from "./pattern.ts";
 import { countCharacters, substring, text, toText } from "./text.ts";
 import { isTuple, type Value } from "./value.ts";
 
@@ -15,6 +17,19 @@ export const textFunctions: Readonly<Record<string, NamedFunction>> = {
     argsMax: 3,
     apply: ([value = null, start = null, ...end]) => cut(value, start, end),
   },
+  "str::regex_matches": {
+    argsMin: 2,
+    argsMax: 2,
+    patternIndex: 1,
+    apply: ([value = null, pattern = null], work) => matches(value, pattern, work),
+  },
+  "str::regex_replace": {
+    argsMin: 3,
+    argsMax: 3,
+    patternIndex: 1,
+    apply: ([value = null, pattern = null, replacement = null], work) =>
+      replace(value, pattern, replacement, work),
+  },
 };
 
 function unary(name: string, change: (value: string) => string): Record<string, NamedFunction> {
@@ -28,6 +43,16 @@ function length(args: readonly Value[]): bigint {
   if (args.length > 1) return BigInt(args.length);
   if (typeof value === "string") return BigInt(countCharacters(value));
   return isTuple(value) ? BigInt(value.length) : mismatch("len()", value, "a string or a tuple");
+}
+
+function matches(value: Value, pattern: Value, work: Work): boolean {
+  const where = "str::regex_matches()";
+  return patternOf(text(where, pattern)).matches(where, text(where, value), work);
+}
+
+function replace(value: Value, pattern: Value, replacement: Value, work: Work): string {
+  const where = "str::regex_replace()";
+  return patternOf(text(where, pattern)).replace(where, text(where, value), text(where, replacement), work);
 }
 
 function cut(value: Value, start: Value, end: readonly Value[]): string {

@@ -1,25 +1,30 @@
 /**
  * The functions of the expression language.
  *
- * Left out are those that match regular expressions, which may take any time on a text from a device, and those that
- * aggregate, which belong to windows of messages.
+ * Left out are those that aggregate, which belong to windows of messages.
  *
  * Source: Azure IoT Operations, "Expressions reference for data flows", Built-in functions.
  */
+
+import type { Work } from "../payload/work.ts";
 import { suggestion } from "../suggestion.ts";
 import { collectionFunctions } from "./functions-collection.ts";
 import { mathFunctions } from "./functions-math.ts";
 import { textFunctions } from "./functions-text.ts";
 import { unitFunctions } from "./functions-unit.ts";
-import type { Value } from "./value.ts";
+import { patternFault } from "./pattern.ts";
+import type { Expression } from "./syntax.ts";
+import { describe, type Value } from "./value.ts";
 
 /** A function, with the number of its arguments. */
 export interface NamedFunction {
   argsMin: number;
   /** Infinity: any number. */
   argsMax: number;
+  /** Which argument is a regular expression: a literal, read together with the expression. */
+  patternIndex?: number;
   /** Throws ExpressionError. */
-  apply(args: readonly Value[]): Value;
+  apply(args: readonly Value[], work: Work): Value;
 }
 
 /** `if` is evaluated apart, for it looks only at the argument that it chooses. */
@@ -36,15 +41,12 @@ const functions: ReadonlyMap<string, NamedFunction> = new Map([
 export const functionNames: readonly string[] = [conditional, ...functions.keys()];
 
 /** Functions of Azure IoT Operations that are none here, with the reason. */
-const absent: ReadonlyMap<string, string> = new Map([
-  ...["str::regex_matches", "str::regex_replace"].map(
-    (name) =>
-      [name, "regular expressions may take any time; wanted ==, str::substring() or contains()"] as const,
-  ),
-  ...["average", "sum", "count", "first", "last"].map(
-    (name) => [name, "it belongs to windows of messages; a receiver aggregates"] as const,
-  ),
-]);
+const absent: ReadonlyMap<string, string> = new Map(
+  ["average", "sum", "count", "first", "last"].map((name) => [
+    name,
+    "it belongs to windows of messages; a receiver aggregates",
+  ]),
+);
 
 /** A function that `functionFault` has let pass. */
 export function functionNamed(name: string): NamedFunction {
@@ -53,12 +55,17 @@ export function functionNamed(name: string): NamedFunction {
   return found;
 }
 
-/** What is wrong with calling a function of this name with so many arguments; undefined when nothing is. */
-export function functionFault(name: string, argsCount: number): string | undefined {
-  const known = name === conditional ? { argsMin: 3, argsMax: 3 } : functions.get(name);
+/** What is wrong with calling a function of this name with these arguments; undefined when nothing is. */
+export function functionFault(name: string, args: readonly Expression[]): string | undefined {
+  const known: Omit<NamedFunction, "apply"> | undefined =
+    name === conditional ? { argsMin: 3, argsMax: 3 } : functions.get(name);
   if (known === undefined) return unknownFunction(name);
-  const { argsMin, argsMax } = known;
-  if (argsCount >= argsMin && argsCount <= argsMax) return undefined;
+  const { argsMin, argsMax, patternIndex } = known;
+  const argsCount = args.length;
+  if (argsCount >= argsMin && argsCount <= argsMax) {
+    const fault = patternIndex === undefined ? undefined : literalPatternFault(args[patternIndex]);
+    return fault && `Cannot call ${name}(): ${fault}`;
+  }
   const range =
     argsMax === argsMin
       ? `${argsMin}`
@@ -66,6 +73,13 @@ export function functionFault(name: string, argsCount: number): string | undefin
         ? `at least ${argsMin}`
         : `${argsMin} to ${argsMax}`;
   return `Cannot call ${name}(): met ${argsCount} arguments, wanted ${range}`;
+}
+
+/** A pattern that comes with a message would be one that a device has chosen. */
+function literalPatternFault(pattern: Expression | undefined): string | undefined {
+  if (pattern?.kind !== "literal") return "met a pattern that is calculated, wanted one in quotation marks";
+  if (typeof pattern.value === "string") return patternFault(pattern.value);
+  return `met the pattern ${describe(pattern.value)}, wanted one in quotation marks`;
 }
 
 function unknownFunction(name: string): string {

@@ -16,7 +16,9 @@ export type ReadTime = (scope: Scope) => bigint | undefined | Missing;
  */
 export function compileTime(path: RulePath, unit: TimeUnit | undefined): ReadTime {
   const wanted =
-    unit === undefined ? "a time as RFC 3339 has it, from 1970 to 2254" : `a number of ${unit} since 1970`;
+    unit === undefined
+      ? "a time as RFC 3339 has it, or of a hybrid logical clock, from 1970 to 2254"
+      : `a number of ${unit} since 1970`;
   return (scope) => {
     const value = path.read(scope);
     if (value instanceof Missing) return value;

@@ -1,14 +1,22 @@
-import { parseInstantUs } from "../source/instant.ts";
+import { instantMsMax, parseInstantUs } from "../source/instant.ts";
 import type { TimeUnit } from "./rules.ts";
 
 /** The OPC UA connector writes `2025-06-01 08:30:00.1234567 +00:00`. */
 const spaceBeforeOffset = / (?=[+-]\d\d:\d\d$)/;
 
 /**
- * An RFC 3339 instant, exact to the nanosecond, with or without a space before its offset; undefined when the text
- * is none, or lies outside 1970 to 2254.
+ * A hybrid logical clock, as connectors of Azure IoT Operations write it into the User Property `__ts`: milliseconds
+ * since 1970, which no time of day is as long as, a counter of events within one, and who counts.
+ */
+const hybridLogicalClock = /^(\d{13,15}):\d+:/;
+
+/**
+ * An RFC 3339 instant, exact to the nanosecond, with or without a space before its offset, or the instant of a hybrid
+ * logical clock; undefined when the text is neither, or lies outside 1970 to 2254.
  */
 export function parseUnixNano(text: string): bigint | undefined {
+  const [, ms] = hybridLogicalClock.exec(text) ?? [];
+  if (ms !== undefined) return Number(ms) <= instantMsMax ? BigInt(ms) * 1_000_000n : undefined;
   const us = parseInstantUs(text) ?? parseInstantUs(text.replace(spaceBeforeOffset, ""));
   return us === undefined ? undefined : BigInt(us) * 1000n + BigInt(nanosecondsIn(text));
 }

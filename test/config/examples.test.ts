@@ -19,6 +19,7 @@ describe("examples", () => {
       expect.arrayContaining([
         "examples/bridge.yaml",
         "examples/brokers.yaml",
+        "examples/connectors.yaml",
         "examples/emqx-edge.yaml",
         "examples/graph.yaml",
         "examples/mapping.yaml",

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { evaluate } from "../../pipeline/expression/evaluate.ts";
 import { parseExpression } from "../../pipeline/expression/expression.ts";
 import { ExpressionError, type Fault } from "../../pipeline/expression/fault.ts";
-import { functionNamed, functionNames } from "../../pipeline/expression/functions.ts";
+import { functionNamed, functionNames, type NamedFunction } from "../../pipeline/expression/functions.ts";
 import { parseTypedJson } from "../../pipeline/expression/json.ts";
 import { parsePath } from "../../pipeline/expression/path.ts";
 import { print } from "../../pipeline/expression/print.ts";
@@ -26,6 +26,11 @@ const anyValue: fc.Arbitrary<Value> = fc.oneof(
   fc.constant({ json: {} }),
 );
 const operators = Object.keys(binaryPrecedence) as BinaryOperator[];
+
+const pattern: fc.Arbitrary<Expression> = fc.record({
+  kind: fc.constant("literal" as const),
+  value: fc.constantFrom("", "a", "^(a|[^b])+?$", '\\d"', "(?i)é{2,9}"),
+});
 
 /** Any expression that parsing can give. */
 const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
@@ -52,11 +57,16 @@ const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
       elements: fc.array(tie("expression"), { maxLength: 3 }).filter((elements) => elements.length !== 1),
     }),
     fc.constantFrom(...functionNames).chain((name) => {
-      const { argsMin, argsMax } = name === "if" ? { argsMin: 3, argsMax: 3 } : functionNamed(name);
+      const { argsMin, argsMax, patternIndex }: Omit<NamedFunction, "apply"> =
+        name === "if" ? { argsMin: 3, argsMax: 3 } : functionNamed(name);
+      const args = fc.array(tie("expression"), { minLength: argsMin, maxLength: Math.min(argsMax, 5) });
       return fc.record({
         kind: fc.constant("call" as const),
         name: fc.constant(name),
-        args: fc.array(tie("expression"), { minLength: argsMin, maxLength: Math.min(argsMax, 5) }),
+        args:
+          patternIndex === undefined
+            ? args
+            : fc.tuple(args, pattern).map(([some, literal]) => some.with(patternIndex, literal)),
       });
     }),
   ),

@@ -145,14 +145,6 @@ describe("parseExpression()", () => {
     ["toString(1)", "there is no such function"],
     ["hasOwnProperty(1)", "there is no such function"],
     ["eval('1')", "there is no such function"],
-    [
-      "str::regex_matches($1, 'a')",
-      "regular expressions may take any time; wanted ==, str::substring() or contains()",
-    ],
-    [
-      "str::regex_replace($1, 'a', 'b')",
-      "regular expressions may take any time; wanted ==, str::substring() or contains()",
-    ],
     ["average($1)", "it belongs to windows of messages; a receiver aggregates"],
     ["sum($1)", "it belongs to windows of messages; a receiver aggregates"],
     ["count($1)", "it belongs to windows of messages; a receiver aggregates"],
@@ -161,6 +153,33 @@ describe("parseExpression()", () => {
   ])("says why %s cannot be called", (text, reason) => {
     const name = text.slice(0, text.indexOf("("));
     expect(faultsOf(text)).toEqual([{ column: 1, message: `Cannot call ${name}(): ${reason}` }]);
+  });
+
+  it.each([
+    ["'(a'", `met the pattern "(a", wanted one of RE2's syntax: missing closing ): \`(a\``],
+    [
+      "'(?=a)'",
+      `met the pattern "(?=a)", wanted one of RE2's syntax: invalid or unsupported Perl syntax: \`(?=\``,
+    ],
+    [
+      "'(a{1000}){1000}'",
+      `met the pattern "(a{1000}){1000}", wanted one of RE2's syntax: invalid repeat count: \`{1000}\``,
+    ],
+    [
+      "'a{900}b{900}'",
+      'met the pattern "a{900}b{900}" of 1802 steps, wanted at most 1000: fewer or smaller repetitions',
+    ],
+    [`'${"a".repeat(1025)}'`, "met a pattern of 1025 characters, wanted at most 1024"],
+    ["$2", "met a pattern that is calculated, wanted one in quotation marks"],
+    ["'a' + 'b'", "met a pattern that is calculated, wanted one in quotation marks"],
+    ["5", "met the pattern 5, wanted one in quotation marks"],
+  ])("says what is wrong with the pattern %s, and where", (pattern, reason) => {
+    expect(faultsOf(`!str::regex_matches($1, ${pattern})`)).toEqual([
+      { column: 2, message: `Cannot call str::regex_matches(): ${reason}` },
+    ]);
+    expect(faultsOf(`$1 + str::regex_replace($1, ${pattern}, '')`)).toEqual([
+      { column: 6, message: `Cannot call str::regex_replace(): ${reason}` },
+    ]);
   });
 
   it.each([

@@ -78,6 +78,11 @@ const examples: readonly (readonly [string, Value])[] = [
   ["str::substring('thermostat', 5)", "ostat"],
   ["str::substring('🌡🌡a', 1, 3)", "🌡a"],
   ["str::substring('abc', 3, 3)", ""],
+  ["str::regex_matches('plant/line7/oven', 'line[0-9]+')", true],
+  ["str::regex_matches('plant/line7/oven', '^line[0-9]+$')", false],
+  ["str::regex_matches('20 °C', '\\\\d+ °[CF]$')", true],
+  ["str::regex_replace('a1b22', '[0-9]+', '#')", "a#b#"],
+  ["str::regex_replace('plant/line7/oven', '^(\\\\w+)/(?P<line>\\\\w+)/.*', '${line}@$1')", "line7@plant"],
   ["if(1 > 0, 'high', 'low')", "high"],
   ["if(1 < 0, 'high', 'low')", "low"],
   ["if(true, (), 1)", null],
@@ -126,7 +131,9 @@ describe("functions", () => {
       `barToPsi cToF ceil cmToIn contains contains_any fToC floor ftToM galToL if inToCm kgToLb lToGal lbToKg len mToFt
       math::abs math::acos math::asin math::atan math::atan2 math::cbrt math::cos math::exp math::exp2 math::hypot math::ln
       math::log math::log10 math::log2 math::pow math::sin math::sqrt math::tan max min psiToBar round round_n scale
-      str::from str::substring str::to_lowercase str::to_uppercase str::trim typeof`.split(/\s+/),
+      str::from str::regex_matches str::regex_replace str::substring str::to_lowercase str::to_uppercase str::trim typeof`.split(
+        /\s+/,
+      ),
     );
   });
 
@@ -189,6 +196,8 @@ describe("functions", () => {
       "str::substring('abc', 2, 1)",
       "Cannot calculate str::substring(): met characters 2 to 1, wanted a range from 0 to 3",
     ],
+    ["str::regex_matches(5, 'a')", "Cannot calculate str::regex_matches(): met 5, wanted a string"],
+    ["str::regex_replace('a', 'a', 5)", "Cannot calculate str::regex_replace(): met 5, wanted a string"],
     ["min(1, 'a')", 'Cannot calculate min(): met "a", wanted a number'],
     ["max((1, true))", "Cannot calculate max(): met true, wanted a number"],
     ["min((1, 2), 3)", "Cannot calculate min(): met a tuple of 2, wanted a number"],

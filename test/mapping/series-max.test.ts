@@ -6,12 +6,17 @@ import { createParse } from "../../pipeline/parse-message.ts";
 import { message, settings } from "../otlp/fixtures.ts";
 import { metric, rules } from "./support.ts";
 
-/** What is told when so many devices each send a part, in two batches. */
-function toldBy(mapping: MappingRules, { devices, seriesMax }: { devices: number; seriesMax: number }) {
+interface Plant {
+  devices: number;
+  seriesMax: number;
+}
+
+/** What is told, and the points of each batch, when so many devices each send a part, in two batches. */
+function run(mapping: MappingRules, { devices, seriesMax }: Plant) {
   const told: unknown[] = [];
   const encoder = createMetricsEncoder({ ...settings, seriesMax }, undefined, (limit) => told.push(limit));
   const parse = createParse([], createPayloadFormat([mapping]));
-  for (let batch = 0; batch < 2; batch += 1) {
+  const requests = [0, 1].map(() => {
     const encoding = encoder.begin();
     for (let device = 0; device < devices; device += 1) {
       const one = message({
@@ -22,38 +27,65 @@ function toldBy(mapping: MappingRules, { devices, seriesMax }: { devices: number
       if (parsed.kind !== "items") throw new Error(JSON.stringify(parsed));
       encoding.add(one, parsed.items);
     }
-    encoding.finish();
+    const finished = encoding.finish();
     encoding.commit();
-  }
-  return told;
+    return finished;
+  });
+  return { told, requests };
 }
 
 describe("a mapped metric with more series than seriesMax", () => {
+  const attributes = { site: "north", device: `\${topic.2}` };
   const growing = rules({
-    attributes: { site: "north", device: `\${topic.2}` },
+    attributes,
     metrics: [
-      metric({ name: "gauges" }),
+      metric({ name: "running", attributes: { device: "" } }),
       metric({ name: "parts", type: "u64_counter", attributes: { line: `\${payload.line}` } }),
     ],
   });
+  const gauges = rules({ attributes, metrics: [metric({ name: "temperature" }), metric({ name: "speed" })] });
+  const grown = (of: Record<string, unknown>) => ({ seriesMax: 3, readings: "kept", ...of });
 
   it("is told once, with its rule and the attributes that vary", () => {
-    expect(toldBy(growing, { devices: 5, seriesMax: 3 })).toEqual([
+    expect(run(growing, { devices: 5, seriesMax: 3 }).told).toEqual([
       {
         metric: "parts",
         seriesMax: 3,
+        readings: "shared",
         rule: "metrics[1] of Mapping thermostat",
         attributes: ["device", "line"],
       },
     ]);
   });
 
+  it("is told once for each rule of gauges too", () => {
+    expect(run(gauges, { devices: 5, seriesMax: 3 }).told).toEqual([
+      grown({ metric: "speed", rule: "metrics[1] of Mapping thermostat", attributes: ["device"] }),
+      grown({ metric: "temperature", rule: "metrics[0] of Mapping thermostat", attributes: ["device"] }),
+    ]);
+  });
+
+  it("keeps each gauge's reading and its attributes, whoever encodes it and how often", () => {
+    const { requests } = run(gauges, { devices: 5, seriesMax: 3 });
+    expect(requests).toEqual(run(gauges, { devices: 5, seriesMax: 1000 }).requests);
+    expect(requests[1]).toEqual(requests[0]);
+    expect(requests[0]?.items).toBe(10);
+  });
+
   it("is not told while there is room", () => {
-    expect(toldBy(growing, { devices: 3, seriesMax: 3 })).toEqual([]);
+    expect(run(growing, { devices: 3, seriesMax: 3 }).told).toEqual([]);
+    expect(run(gauges, { devices: 3, seriesMax: 6 }).told).toEqual([]);
   });
 
   it("is told by its own name where no attribute varies", () => {
     const many = rules({ metrics: ["a", "b"].map((name) => metric({ name, type: "u64_counter" })) });
-    expect(toldBy(many, { devices: 1, seriesMax: 1 })).toEqual([{ metric: "b", seriesMax: 1 }]);
+    expect(run(many, { devices: 1, seriesMax: 1 }).told).toEqual([
+      { metric: "b", seriesMax: 1, readings: "shared" },
+    ]);
+  });
+
+  it("is not counted where no attribute of a gauge varies", () => {
+    const many = rules({ metrics: ["a", "b"].map((name) => metric({ name })) });
+    expect(run(many, { devices: 5, seriesMax: 1 }).told).toEqual([]);
   });
 });

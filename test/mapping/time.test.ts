@@ -13,6 +13,10 @@ describe("parseUnixNano()", () => {
     ["2025-06-01t10:30:00.5+02:00", 1748766600500000000n],
     ["2025-06-01 08:30:00.1234567 +00:00", 1748766600123456700n],
     ["1970-01-01T00:00:00Z", 0n],
+    ["001748766600123:00000:0b1c2d3e-node", 1748766600123000000n],
+    ["1748766600123:18446744073709551615:a:b", 1748766600123000000n],
+    ["008993721599999:00000:last", 8993721599999000000n],
+    ["000000000000000:00000:unset", 0n],
   ])("reads %s", (text, time) => {
     expect(parseUnixNano(text)).toBe(time);
   });
@@ -29,6 +33,12 @@ describe("parseUnixNano()", () => {
     "1969-12-31T23:59:59Z",
     "2255-01-01T00:00:00Z",
     "1748766600",
+    "08:30:00",
+    "001748766600123",
+    "001748766600123:00000",
+    "001748766600123::node",
+    "-01748766600123:00000:node",
+    "008993721600000:00000:late",
   ])("does not read %j", (text) => {
     expect(parseUnixNano(text)).toBeUndefined();
   });
@@ -93,7 +103,11 @@ describe("timestamp", () => {
   });
 
   it.each([
-    [undefined, '"noon"', 'met "noon", wanted a time as RFC 3339 has it, from 1970 to 2254'],
+    [
+      undefined,
+      '"noon"',
+      'met "noon", wanted a time as RFC 3339 has it, or of a hybrid logical clock, from 1970 to 2254',
+    ],
     [undefined, "1748766600", "met 1748766600, wanted a time as RFC 3339 has it"],
     ["ms", '"1748766600123"', 'met "1748766600123", wanted a number of ms since 1970'],
     ["ms", "-1", "met -1, wanted a number of ms since 1970"],

@@ -1,28 +1,21 @@
 /** Rules that go across fields of DataflowGraph documents. They read what is written, whether or not its schema accepts it. */
 import type { ConfigIssue } from "../errors.ts";
-import { isTopicFilter, topicFiltersOverlap } from "../source/topic.ts";
-import { adapterNames } from "./adapters.ts";
 import { listAt, textAt } from "./at.ts";
 import { checkGraphShape } from "./check-graph-shape.ts";
-import { namesOf, sourceNamesOf } from "./check-origins.ts";
-import type { ConfigDocument, Path } from "./documents.ts";
-import { isEnabled, nodesOf } from "./graph-shape.ts";
-import { type Subscriber, widest } from "./graph-subscriptions.ts";
-import { readDataSource } from "./kinds/dataflow-graph.ts";
+import { sourceNamesOf } from "./check-origins.ts";
+import { type Brokerage, checkSubscribers, namesIn } from "./check-subscribers.ts";
+import type { ConfigDocument } from "./documents.ts";
+import { nodesOf } from "./graph-shape.ts";
 import { type ConfigurationEntry, readTransform } from "./kinds/transforms.ts";
 import { isRecord, unknownName } from "./messages.ts";
 
-const bridgesPath = ["spec", "bridges"];
 const destinationsPath = ["spec", "destinations"];
 const sourceField = ["sourceSettings", "endpointRef"];
 const destinationField = ["destinationSettings", "endpointRef"];
 
-export interface GraphSurroundings {
-  gateway: ConfigDocument | undefined;
+export interface GraphSurroundings extends Brokerage {
   /** Of type OpenTelemetry. */
   endpoints: readonly ConfigDocument[];
-  /** Of type Mqtt. */
-  brokers: readonly ConfigDocument[];
 }
 
 export function checkGraphs(
@@ -35,7 +28,7 @@ export function checkGraphs(
       ...checkTransforms(graph),
       ...checkReferences(graph, surroundings),
     ]),
-    ...checkSubscribers(graphs.filter(isEnabled), surroundings),
+    ...checkSubscribers(graphs, surroundings),
   ];
 }
 
@@ -94,88 +87,4 @@ function destinationNames(
   if (receivers.length === 0) return ["default"];
   const named = listAt(gateway?.value, destinationsPath).flatMap((one) => textAt(one, ["endpointRef"]) ?? []);
   return named.length === 0 ? receivers : named.filter((name) => receivers.includes(name));
-}
-
-function namesIn(documents: readonly ConfigDocument[]): string[] {
-  return documents.flatMap(({ value }) => textAt(value, ["metadata", "name"]) ?? []);
-}
-
-type Place = { graph: ConfigDocument; path: Path };
-
-function subscribersOf(graphs: readonly ConfigDocument[], brokers: readonly string[]): Subscriber<Place>[] {
-  return graphs.flatMap((graph) =>
-    nodesOf(graph).flatMap(({ name, value, path }): Subscriber<Place>[] => {
-      const endpointRef = textAt(value, sourceField);
-      if (endpointRef === undefined || !brokers.includes(endpointRef)) return [];
-      const dataSources = listAt(value, ["sourceSettings", "dataSources"]).filter(isDataSource);
-      return [{ node: name, endpointRef, dataSources, place: { graph, path } }];
-    }),
-  );
-}
-
-function isDataSource(written: unknown): written is string {
-  return typeof written === "string" && isTopicFilter(readDataSource(written).filter);
-}
-
-function checkSubscribers(
-  graphs: readonly ConfigDocument[],
-  { gateway, brokers }: GraphSurroundings,
-): ConfigIssue[] {
-  const subscribers = subscribersOf(graphs, namesIn(brokers));
-  const bridges = listAt(gateway?.value, bridgesPath);
-  const taken = gateway === undefined ? [...adapterNames] : namesOf(gateway);
-  const issues: ConfigIssue[] = [];
-  for (const endpointRef of new Set(subscribers.map((one) => one.endpointRef))) {
-    const readers = bridges.filter((bridge) => textAt(bridge, ["endpointRef"]) === endpointRef);
-    const ofEndpoint = subscribers.filter((one) => one.endpointRef === endpointRef);
-    issues.push(...checkFilters(ofEndpoint, readers), ...checkShares(ofEndpoint, readers));
-    const [first] = ofEndpoint;
-    if (readers.length > 0 || first === undefined) continue;
-    const { node, place } = first;
-    if (taken.includes(node)) {
-      const message = `Wanted a name that no source and no bridge has, for the bridge that reads for this node, met "${node}"`;
-      issues.push(place.graph.issue([...place.path, "name"], message));
-    }
-    taken.push(node);
-  }
-  return issues;
-}
-
-/** A broker may send a message once for each filter that it matches, and nothing tells that it is the same one. */
-function checkFilters(subscribers: readonly Subscriber<Place>[], bridges: readonly unknown[]): ConfigIssue[] {
-  const written = bridges.flatMap((bridge) =>
-    listAt(bridge, ["topicFilters"]).filter((one) => typeof one === "string" && isTopicFilter(one)),
-  );
-  const all = widest([
-    ...written.map(String),
-    ...subscribers.flatMap(({ dataSources }) => dataSources.map((one) => readDataSource(one).filter)),
-  ]);
-  return subscribers.flatMap(({ dataSources, place: { graph, path } }) =>
-    listAt(graph.value, [...path, "sourceSettings", "dataSources"]).flatMap((dataSource, index) => {
-      if (!isDataSource(dataSource) || !dataSources.includes(dataSource)) return [];
-      const { filter } = readDataSource(dataSource);
-      if (!all.includes(filter)) return [];
-      const other = all.slice(0, all.indexOf(filter)).find((one) => topicFiltersOverlap(one, filter));
-      if (other === undefined) return [];
-      const message = `Wanted filters at one endpoint of which a topic matches one alone, met "${filter}" beside "${other}"`;
-      return [graph.issue([...path, "sourceSettings", "dataSources", index], message)];
-    }),
-  );
-}
-
-/** What one bridge reads has one share, or none. */
-function checkShares(subscribers: readonly Subscriber<Place>[], bridges: readonly unknown[]): ConfigIssue[] {
-  const [reader] = bridges;
-  const shares = subscribers.flatMap(({ dataSources, place }) =>
-    dataSources.map((dataSource) => ({ place, share: readDataSource(dataSource).share })),
-  );
-  const wanted =
-    reader === undefined
-      ? shares.find(({ share }) => share !== undefined)?.share
-      : textAt(reader, ["sharedSubscription"]);
-  return shares.flatMap(({ place: { graph, path }, share }) => {
-    if (share === undefined || share === wanted) return [];
-    const message = `Wanted ${wanted === undefined ? "no share" : `the share ${wanted}`}, as of the other subscriptions at this endpoint, met ${share}`;
-    return [graph.issue([...path, "sourceSettings", "dataSources"], message)];
-  });
 }

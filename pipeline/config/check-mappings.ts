@@ -1,20 +1,18 @@
 /** Rules that go across fields of Mapping documents. They read what is written, whether or not its schema accepts it. */
 import type { ConfigIssue } from "../errors.ts";
 import { parseExpression } from "../expression/expression.ts";
-import { adapterNames } from "./adapters.ts";
 import { at, listAt, textAt } from "./at.ts";
-import { namesOf } from "./check-origins.ts";
 import type { ConfigDocument, Path } from "./documents.ts";
 import { atColumn, isRecord, unknownName } from "./messages.ts";
 
 const specPath = ["spec"];
 const sourcesPath = ["spec", "match", "sources"];
 
+/** `origins`: the names of sources and bridges. */
 export function checkMappings(
   mappings: readonly ConfigDocument[],
-  gateway: ConfigDocument | undefined,
+  origins: readonly string[],
 ): ConfigIssue[] {
-  const origins = gateway === undefined ? adapterNames : namesOf(gateway);
   return mappings.flatMap((mapping) => [
     ...checkSources(mapping, origins),
     ...checkFormula(mapping, [...specPath, "filter"]),

@@ -21,9 +21,9 @@ export function checkOrigins(gateway: ConfigDocument | undefined): ConfigIssue[]
   ];
 }
 
-/** What a destination can limit itself to. */
-export function namesOf(gateway: ConfigDocument): string[] {
-  return originsOf(gateway).map(({ name }) => name);
+/** The sources and bridges that a Gateway document has; without one, there are the built-in sources. */
+export function namesOf(gateway: ConfigDocument | undefined): string[] {
+  return gateway === undefined ? [...adapterNames] : originsOf(gateway).map(({ name }) => name);
 }
 
 /** Those that messages are posted to. */

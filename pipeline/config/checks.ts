@@ -1,7 +1,7 @@
 /** Rules that go across fields of the Gateway document. They read what is written, whether or not its schema accepts it. */
 import type { ConfigIssue } from "../errors.ts";
 import { at, listAt, textAt } from "./at.ts";
-import { checkOrigins, namesOf } from "./check-origins.ts";
+import { checkOrigins } from "./check-origins.ts";
 import { defaults } from "./defaults.ts";
 import type { ConfigDocument, Path } from "./documents.ts";
 import type { EnvironmentSettings } from "./environment.ts";
@@ -13,10 +13,14 @@ const destinationsPath = ["spec", "destinations"];
 
 /** Every name that an earlier document has already. */
 export function checkNames(documents: readonly ConfigDocument[], path: Path): ConfigIssue[] {
-  const names = documents.map(({ value }) => textAt(value, path));
-  return documents.flatMap((document, index) => {
-    const name = names[index];
-    if (name === undefined || names.indexOf(name) === index) return [];
+  const taken = new Set<string>();
+  return documents.flatMap((document) => {
+    const name = textAt(document.value, path);
+    if (name === undefined) return [];
+    if (!taken.has(name)) {
+      taken.add(name);
+      return [];
+    }
     return [document.issue(path, `Wanted a name of its own, met "${name}" again`)];
   });
 }
@@ -24,6 +28,8 @@ export function checkNames(documents: readonly ConfigDocument[], path: Path): Co
 export interface GatewaySurroundings {
   /** Those to send to. */
   endpoints: readonly ConfigDocument[];
+  /** The names of sources and bridges, those too that graphs make. */
+  origins: readonly string[];
   settings: EnvironmentSettings;
   /** Whether the platform lets others reach the gateway, wherever it listens. */
   isExposed: boolean;
@@ -32,12 +38,12 @@ export interface GatewaySurroundings {
 /** Names and references within the Gateway document, and who can reach it. */
 export function checkGateway(
   gateway: ConfigDocument | undefined,
-  { endpoints, settings, isExposed }: GatewaySurroundings,
+  { endpoints, origins, settings, isExposed }: GatewaySurroundings,
 ): ConfigIssue[] {
   return [
     ...checkOrigins(gateway),
     ...checkDestinations(gateway, endpoints),
-    ...checkDestinationSources(gateway),
+    ...checkDestinationSources(gateway, origins),
     ...checkStore(gateway),
     ...checkExposure(gateway, { settings, isExposed }),
   ];
@@ -62,9 +68,11 @@ function checkDestinations(
 }
 
 /** The sources and bridges that a destination limits itself to. */
-function checkDestinationSources(gateway: ConfigDocument | undefined): ConfigIssue[] {
+function checkDestinationSources(
+  gateway: ConfigDocument | undefined,
+  known: readonly string[],
+): ConfigIssue[] {
   if (gateway === undefined) return [];
-  const known = namesOf(gateway);
   return listAt(gateway.value, destinationsPath).flatMap((destination, index) =>
     listAt(destination, ["sources"]).flatMap((name, position) => {
       if (typeof name !== "string" || known.includes(name)) return [];
@@ -86,7 +94,7 @@ function checkStore(gateway: ConfigDocument | undefined): ConfigIssue[] {
 /** Beyond loopback everything that is open must be meant to be. */
 function checkExposure(
   gateway: ConfigDocument | undefined,
-  { settings, isExposed }: Omit<GatewaySurroundings, "endpoints">,
+  { settings, isExposed }: Pick<GatewaySurroundings, "settings" | "isExposed">,
 ): ConfigIssue[] {
   const host =
     settings.listenHost ?? textAt(gateway?.value, ["spec", "listen", "host"]) ?? defaults.listenHost;

@@ -23,7 +23,7 @@ export type SourceAuthentication =
     }
   /** In `/webhooks/<name>/<secret>`, or in the query parameter. For senders that cannot send headers. */
   | { method: "UrlSecret"; secret: SecretReference; parameter: string }
-  /** A certificate of `listen.tls.clientCaFile`; with names, of one whose Common Name or DNS name is among them. */
+  /** A certificate of `listen.tls.clientCaFile`; with names, of one whose Common Name, DNS name or URI is among them. */
   | { method: "ClientCertificate"; names: readonly string[] };
 
 export type AdapterName =

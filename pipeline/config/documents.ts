@@ -1,4 +1,14 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from "yaml";
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  parseDocument,
+} from "yaml";
 import type { ConfigIssue } from "../errors.ts";
 
 /** Keys and indices that lead to a value in a document. */
@@ -41,8 +51,9 @@ export function readDocuments(file: ConfigFile): { documents: ConfigDocument[]; 
   for (const parsed of parseAllDocuments(file.text, { lineCounter, prettyErrors: false })) {
     const root: Node | null = parsed.contents;
     const locate = (path: Path) => {
-      const offset = offsetOf(root, path, (node) => (isAlias(node) ? node.resolve(parsed) : node));
-      return offset === undefined ? undefined : lineCounter.linePos(offset).line;
+      const { offset, node, rest } = find(root, path, (one) => (isAlias(one) ? one.resolve(parsed) : one));
+      if (offset === undefined) return undefined;
+      return lineCounter.linePos(offset).line + lineWithin(node, rest);
     };
     const issue = (path: Path, message: string): ConfigIssue => ({
       file: file.name,
@@ -89,23 +100,42 @@ function syntaxMessage(message: string): string {
   return `Cannot read document: ${message.replace(/(: | ").*$/s, "")}`;
 }
 
-/** Start of the key or element at `path`, or of the nearest one around it that exists. */
-function offsetOf(root: Node | null, path: Path, resolve: (node: unknown) => unknown): number | undefined {
-  let offset = root?.range?.[0];
-  let node: unknown = root;
+interface Place {
+  /** Start of the key or element at a path, or of the nearest one around it that exists. */
+  offset: number | undefined;
+  /** The value there. */
+  node: unknown;
+  /** What of the path leads on from it. */
+  rest: Path;
+}
+
+function find(root: Node | null, path: Path, resolve: (node: unknown) => unknown): Place {
+  let place: Place = { offset: root?.range?.[0], node: root, rest: path };
   for (const key of path) {
-    const parent = resolve(node);
-    if (isMap(parent)) {
-      const pair = parent.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
-      if (pair === undefined || !isScalar(pair.key)) break;
-      offset = pair.key.range?.[0] ?? offset;
-      node = pair.value;
-    } else if (isSeq(parent) && typeof key === "number") {
-      const item = parent.items[key];
-      if (item === undefined) break;
-      node = item;
-      if (isMap(item) || isScalar(item) || isSeq(item) || isAlias(item)) offset = item.range?.[0] ?? offset;
-    } else break;
+    const inner = step(resolve(place.node), key);
+    if (inner === undefined) break;
+    const rest = place.rest.slice(1);
+    place = { offset: inner.start?.range?.[0] ?? place.offset, node: inner.node, rest };
   }
-  return offset;
+  return place;
+}
+
+/** The value of a key or the element of a list, and what it begins with. */
+function step(parent: unknown, key: PropertyKey): { start: Node | undefined; node: unknown } | undefined {
+  if (isMap(parent)) {
+    const pair = parent.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
+    return isNode(pair?.key) ? { start: pair.key, node: pair.value } : undefined;
+  }
+  if (!isSeq(parent) || typeof key !== "number") return undefined;
+  const node = parent.items[key];
+  return node === undefined ? undefined : { start: isNode(node) ? node : undefined, node };
+}
+
+/** How many lines below the key of a block of text the place is that a path leads to in the JSON of the block. */
+function lineWithin(node: unknown, path: Path): number {
+  if (path.length === 0 || !isScalar(node) || node.type !== "BLOCK_LITERAL") return 0;
+  const lineCounter = new LineCounter();
+  const { contents, errors } = parseDocument(String(node.value), { lineCounter, prettyErrors: false });
+  const { offset } = find(contents, path, (one) => one);
+  return offset === undefined || errors.length > 0 ? 0 : lineCounter.linePos(offset).line;
 }

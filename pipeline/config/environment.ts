@@ -3,6 +3,7 @@ import type { ConfigIssue } from "../errors.ts";
 import type { Signal } from "../message.ts";
 import type { DestinationConfig, LogLevel } from "./config.ts";
 import { choiceMessage, show } from "./messages.ts";
+import { type ProxySettings, readProxies } from "./proxies.ts";
 import { fileContentMet, headerName, headerText, isFileContent, token } from "./schema.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -37,6 +38,7 @@ export interface EnvironmentSettings {
   storePath: string | undefined;
   temporality: DestinationConfig["temporality"] | undefined;
   histogramAggregation: DestinationConfig["histogramAggregation"] | undefined;
+  proxies: ProxySettings;
 }
 
 const prefix = "OTEL_EXPORTER_OTLP_";
@@ -204,6 +206,7 @@ export function readEnvironment(environment: Environment): {
       explicit_bucket_histogram: "explicit",
       base2_exponential_bucket_histogram: "exponential",
     } as const),
+    proxies: readProxies(get),
   };
   return { settings, issues };
 }

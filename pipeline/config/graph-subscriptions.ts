@@ -1,5 +1,6 @@
 /** Which bridges read for the Source nodes of graphs, and what they subscribe to. */
 import { coversTopicFilter } from "../source/topic.ts";
+import { createCovering } from "./covering.ts";
 import { readDataSource } from "./kinds/dataflow-graph.ts";
 
 /** A Source node that names an endpoint of type Mqtt. */
@@ -59,7 +60,14 @@ export function withSubscribers<Bridge extends Subscription>(
 
 /** Those that no other one covers, in their order. */
 export function widest(filters: readonly string[]): string[] {
-  return [...new Set(filters)].filter(
-    (filter, _, all) => !all.some((other) => other !== filter && coversTopicFilter(other, filter)),
-  );
+  const all = [...new Set(filters)];
+  const covering = createCovering<string>();
+  for (const filter of all) covering.add(filter, filter);
+  return all.filter((filter) => {
+    let isCovered = false;
+    covering.find(filter, (other) => {
+      isCovered ||= other !== filter;
+    });
+    return !isCovered;
+  });
 }

@@ -1,9 +1,13 @@
 import type * as z from "zod";
 import { ConfigError, type ConfigIssue } from "../errors.ts";
+import { namedByFile } from "./bare.ts";
 import { checkBridges } from "./check-bridges.ts";
 import { checkConnections } from "./check-connections.ts";
 import { checkGraphs } from "./check-graphs.ts";
+import { checkLanes } from "./check-lanes.ts";
 import { checkMappings } from "./check-mappings.ts";
+import { namesOf } from "./check-origins.ts";
+import { madeBridgeNames } from "./check-subscribers.ts";
 import { checkGateway, checkNames } from "./checks.ts";
 import type { GatewayConfig } from "./config.ts";
 import { type ConfigDocument, type ConfigFile, readDocuments } from "./documents.ts";
@@ -44,7 +48,8 @@ export function loadConfig({
   for (const file of files) {
     const read = readDocuments(file);
     issues.push(...read.issues);
-    for (const document of read.documents) sortDocument(document, sorted);
+    const isAlone = read.documents.length === 1;
+    for (const document of read.documents) sortDocument(isAlone ? namedByFile(document) : document, sorted);
   }
   const { gateways, endpoints, brokers, mappings, graphs } = sorted;
   for (const second of gateways.splice(1)) {
@@ -63,11 +68,14 @@ export function loadConfig({
   found.push(...checkNames([...endpoints, ...brokers], ["metadata", "name"]));
   found.push(...checkNames(mappings, ["metadata", "name"]));
   found.push(...checkNames(graphs, ["metadata", "name"]));
-  found.push(...checkGateway(gateways[0], { endpoints, settings, isExposed }));
+  const brokerage = { gateway: gateways[0], brokers };
+  const origins = [...namesOf(gateways[0]), ...madeBridgeNames(graphs, brokerage)];
+  found.push(...checkGateway(gateways[0], { endpoints, origins, settings, isExposed }));
+  found.push(...checkLanes(gateways[0], endpoints));
   found.push(...checkConnections(endpoints, gateways[0], settings));
   found.push(...checkBridges(brokers, gateways[0]));
-  found.push(...checkMappings(mappings, gateways[0]));
-  found.push(...checkGraphs(graphs, { gateway: gateways[0], endpoints, brokers }));
+  found.push(...checkMappings(mappings, origins));
+  found.push(...checkGraphs(graphs, { ...brokerage, endpoints }));
   const places = new Set(missing.map(placeOf));
   issues.push(...missing, ...found.filter((issue) => !places.has(placeOf(issue))));
   if (issues.length > 0) throw new ConfigError(inReadingOrder(issues, files));

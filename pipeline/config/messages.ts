@@ -69,8 +69,8 @@ export function choiceMessage(
   if (typeof input === "string" && notYet.includes(input)) return notSupportedYet(input);
   const list = values.length === 1 ? String(values[0]) : `one of ${values.join(", ")}`;
   if (input === undefined) return `Missing, wanted ${list}`;
-  const close = typeof input === "string" ? suggestion(input, [...values, ...notYet]) : undefined;
-  return `Wanted ${list}, met ${met}${close === undefined ? "" : `; did you mean ${close}?`}`;
+  const hint = typeof input === "string" ? hintOf(input, [...values, ...notYet]) : "";
+  return `Wanted ${list}, met ${met}${hint}`;
 }
 
 /** What is wrong with a text, and where in it. */
@@ -81,8 +81,13 @@ export function atColumn({ message, column }: { message: string; column: number 
 /** A reference to a name that is none of those that there are. */
 export function unknownName(what: string, met: string, known: readonly string[]): string {
   const list = known.length === 0 ? "and there is none" : `and there is ${known.join(", ")}`;
-  const close = suggestion(met, known);
-  return `Wanted ${what}, met "${met}", ${list}${close === undefined ? "" : `; did you mean ${close}?`}`;
+  return `Wanted ${what}, met "${met}", ${list}${hintOf(met, known)}`;
+}
+
+/** Behind a list of the candidates: of a single one it would say the same again. */
+function hintOf(met: string, candidates: readonly string[]): string {
+  const close = candidates.length > 1 ? suggestion(met, candidates) : undefined;
+  return close === undefined ? "" : `; did you mean ${close}?`;
 }
 
 function discriminatorMessage(issue: z.core.$ZodRawIssue<z.core.$ZodIssueInvalidUnion>): string {

@@ -65,36 +65,3 @@ export function resolveGraph(
   });
   return { name: metadata.name, sources, transforms, destinations, connections };
 }
-
-/** What an operator should know of a graph and that is no error. */
-export function graphWarnings({ metadata, spec }: DataflowGraph): string[] {
-  const { name } = metadata;
-  if (spec.mode === "Disabled") return [`DataflowGraph ${name} is Disabled; it does not run`];
-  return spec.nodes.flatMap((node) => {
-    const place = `DataflowGraph ${name}: node ${node.name}`;
-    if (node.nodeType === "Graph") {
-      const keys = node.graphSettings.configuration.map(({ key }) => key);
-      if (!keys.includes("metricName") || !keys.includes("metricNamePath")) return [];
-      return [`${place} has metricName and metricNamePath; metricName is taken`];
-    }
-    if (node.nodeType !== "Destination") return [];
-    const { dataDestination = "", headers, outputSchemaSettings } = node.destinationSettings;
-    const warnings: string[] = [];
-    if (dataDestination.includes("${")) {
-      warnings.push(
-        `${place} has the dataDestination ${dataDestination}; OTLP has no topics, it has no effect`,
-      );
-    }
-    if (isFilled(headers)) {
-      warnings.push(`${place} has headers; those of OTLP stand in the Gateway's destinations`);
-    }
-    if (isFilled(outputSchemaSettings)) {
-      warnings.push(`${place} has outputSchemaSettings; OTLP has a schema of its own, they have no effect`);
-    }
-    return warnings;
-  });
-}
-
-function isFilled(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).length > 0;
-}

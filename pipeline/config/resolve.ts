@@ -5,6 +5,7 @@ import { defaults, undocumentedLatencySeconds } from "./defaults.ts";
 import type { ConfigDocument } from "./documents.ts";
 import type { EnvironmentSettings, ExporterSettings } from "./environment.ts";
 import { withSubscribers } from "./graph-subscriptions.ts";
+import { graphWarnings } from "./graph-warnings.ts";
 import { type Bridge, bridge } from "./kinds/bridge.ts";
 import { type Connection, type DataflowEndpoint, openTelemetrySettings } from "./kinds/dataflow-endpoint.ts";
 import type { DataflowGraph } from "./kinds/dataflow-graph.ts";
@@ -14,7 +15,7 @@ import type { Mapping } from "./kinds/mapping.ts";
 import type { MqttEndpoint } from "./kinds/mqtt-endpoint.ts";
 import { type ResolvedBridge, resolveBridge } from "./resolve-bridge.ts";
 import { type ResolvedDestination, resolveDestination } from "./resolve-destination.ts";
-import { graphWarnings, resolveGraph, runs, subscribersOf } from "./resolve-graph.ts";
+import { resolveGraph, runs, subscribersOf } from "./resolve-graph.ts";
 import { resolveMapping } from "./resolve-mapping.ts";
 import { type Locate, openSource, resolveSource } from "./resolve-source.ts";
 import { milliseconds } from "./units.ts";
@@ -99,7 +100,7 @@ export function resolve(input: ResolveInput): GatewayConfig {
     ...warningsOf(config, input),
     ...bridges.flatMap((one) => one.warnings),
     ...resolved.flatMap((one) => one.warnings),
-    ...graphs.flatMap(graphWarnings),
+    ...graphs.flatMap((graph) => graphWarnings(graph, config)),
   ];
   // A destination whose signals differ in their settings is there twice.
   return { ...config, warnings: [...new Set(warnings)] };

@@ -4,6 +4,7 @@
  */
 import type { ConfigIssue } from "../errors.ts";
 import { at } from "./at.ts";
+import { bareKindOf, withoutNulls } from "./bare.ts";
 import { type ConfigDocument, type Path, within } from "./documents.ts";
 import { laterKinds } from "./later-kinds.ts";
 import { isRecord, show, wanted } from "./messages.ts";
@@ -55,7 +56,7 @@ export function fromResourceManager(document: ConfigDocument): Unfolded {
   if (at(value, ["properties"]) !== undefined) return fromResource(document, { template, parentType: "" });
   const unfolded = fromResources(document, { template, parentType: "" });
   if (unfolded.documents.length > 0 || unfolded.issues.length > 0) return unfolded;
-  const message = `Wanted a resource of type ${endpointType} in the template, met none`;
+  const message = `Wanted a resource of type ${endpointType} or ${graphType} in the template, met none`;
   return { documents: [], issues: [document.issue(["resources"], message)] };
 }
 
@@ -136,11 +137,14 @@ function own(
   const lastWord = type?.split("/").at(-1)?.toLowerCase() ?? "";
   const later = Object.hasOwn(laterKindsByType, lastWord) ? laterKindsByType[lastWord] : undefined;
   if (later !== undefined) return fault(["type"], laterKinds[later] ?? "");
-  const kind = kindsByType.get((type ?? endpointType).toLowerCase());
+  const kind =
+    type === undefined
+      ? (bareKindOf(resource.properties) ?? "DataflowEndpoint")
+      : kindsByType.get(type.toLowerCase());
   if (kind === undefined) {
     // A template also makes what the endpoint needs in Azure: the instance, its custom location.
     if (document.isPart) return nothing;
-    return fault(["type"], `Wanted ${endpointType}, met ${show(type, ["type"])}`);
+    return fault(["type"], `Wanted ${endpointType} or ${graphType}, met ${show(type, ["type"])}`);
   }
   if (resource.copy !== undefined)
     return fault(["copy"], "Wanted each resource by itself, met a loop that only Azure can run");
@@ -184,12 +188,4 @@ function asKubernetes(
       );
     },
   };
-}
-
-/** Azure's tools write null for what is not set. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (!isRecord(value)) return value;
-  const entries = Object.entries(value).filter(([, inner]) => inner !== null);
-  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutNulls(inner)]));
 }

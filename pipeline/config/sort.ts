@@ -1,5 +1,6 @@
 /** Which documents there are, whatever they were wrapped in. */
 import type { ConfigIssue } from "../errors.ts";
+import { bareKindOf } from "./bare.ts";
 import { type ConfigDocument, within } from "./documents.ts";
 import { laterEndpointTypes, laterKinds } from "./later-kinds.ts";
 import { choiceMessage, isRecord, show } from "./messages.ts";
@@ -40,7 +41,7 @@ export function sortDocument(document: ConfigDocument, sorted: Sorted): void {
   else if (kind === "DataflowEndpoint") sortEndpoint(document, sorted);
   else if (kind === "DataflowGraph") sorted.graphs.push(document);
   else if (kind === "Mapping") sorted.mappings.push(document);
-  else sorted.issues.push(document.issue(["kind"], kindMessage(kind)));
+  else sorted.issues.push(document.issue(["kind"], kindMessage(value)));
 }
 
 /** In a list of one kind its items may not say what they are. */
@@ -49,7 +50,12 @@ function itemOf({ kind, apiVersion }: Record<string, unknown>, item: unknown): u
   return { apiVersion, ...item, kind: kind.replace(/List$/, "") };
 }
 
-function kindMessage(kind: unknown): string {
+function kindMessage(value: Record<string, unknown>): string {
+  const { kind } = value;
+  const bare = bareKindOf(value);
+  if (bare !== undefined) {
+    return `Missing, wanted kind: ${bare} with metadata.name and spec, or these properties in a file of their own, which names them`;
+  }
   if (typeof kind === "string" && Object.hasOwn(laterKinds, kind)) return laterKinds[kind] ?? "";
   return choiceMessage(kinds, kind, show(kind, []), Object.keys(laterKinds));
 }

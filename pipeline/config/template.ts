@@ -103,11 +103,18 @@ function call(name: string, values: readonly unknown[], template: Template, dept
         throw new ExpressionFault(`there is no variable ${String(first)}`);
       return evaluateWithin(template.variables[String(first)], template, depth);
     case "format":
-      return String(first).replace(/\{(\d+)\}/g, (_, index) => textOf(others[Number(index)]));
+      // A brace that is meant is doubled.
+      return textOf(first).replace(
+        /\{\{|\}\}|\{(\d+)([^{}]*)\}/g,
+        (met: string, index?: string, layout?: string) => {
+          if (layout) throw new ExpressionFault(`what ${met} gives is known only to Azure`);
+          return index === undefined ? met.slice(1) : textOf(others[Number(index)]);
+        },
+      );
     case "concat":
       return values.map(textOf).join("");
     case "string":
-      return textOf(first);
+      return typeof first === "object" ? JSON.stringify(first) : textOf(first);
     case "int":
       return Number(first);
     case "tolower":

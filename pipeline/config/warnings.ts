@@ -1,7 +1,9 @@
 /** What an operator should know and that concerns more than one part of the configuration. */
 import { topicFiltersOverlap } from "../source/topic.ts";
 import type { DestinationConfig, GatewayConfig, SourceConfig } from "./config.ts";
+import { hiddenMappingWarnings } from "./hidden-mappings.ts";
 import { isLoopback } from "./host.ts";
+import { proxyWarnings } from "./proxies.ts";
 import type { ResolveInput } from "./resolve.ts";
 import { subscribersOf } from "./resolve-graph.ts";
 
@@ -10,8 +12,11 @@ export function warningsOf(config: GatewayConfig, input: ResolveInput): string[]
     ...endpointWarnings(config, input),
     ...exposureWarnings(config),
     ...signatureWarnings(config),
+    ...latenessWarnings(config),
+    ...proxyWarnings(config.destinations, input.settings.proxies),
     ...repetitionWarnings(config),
     ...routeWarnings(config),
+    ...hiddenMappingWarnings(config, input),
   ];
   if (config.sources.length === 0 && config.bridges.length === 0) {
     warnings.push("There is no source; nothing can arrive");
@@ -53,6 +58,15 @@ function endpointWarnings(
     warnings.push(`Endpoint ${name} is named by no bridge; nothing is read there`);
   }
   return warnings;
+}
+
+/** A destination that gives messages up before they are due. */
+function latenessWarnings({ destinations }: GatewayConfig): string[] {
+  return destinations.flatMap(({ name, deliverWithinMs, batching: { latencyMs } }) =>
+    deliverWithinMs === undefined || deliverWithinMs > latencyMs
+      ? []
+      : `Destination ${name} has deliverWithinSeconds ${deliverWithinMs / 1000}, not above latencySeconds ${latencyMs / 1000}; what waits so long becomes a dead letter and is not sent`,
+  );
 }
 
 /** Within one bridge this is an error. */

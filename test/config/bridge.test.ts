@@ -267,7 +267,7 @@ baggage: [tenant]`;
   it("needs an endpoint of type Mqtt that there is", () => {
     const text = `${bridgeText("endpointRef: broke")}---\n${endpoint("host: a", "collector")}`;
     expect(linesOf(text)).toEqual([
-      'gateway.yaml:15: spec.bridges[0].endpointRef: Wanted the name of an Mqtt endpoint, met "broke", and there is broker; did you mean broker?',
+      'gateway.yaml:15: spec.bridges[0].endpointRef: Wanted the name of an Mqtt endpoint, met "broke", and there is broker',
     ]);
     expect(linesOf(text.replace("endpointRef: broke", "endpointRef: collector"))).toEqual([
       'gateway.yaml:15: spec.bridges[0].endpointRef: Wanted the name of an Mqtt endpoint, met "collector", and there is broker',

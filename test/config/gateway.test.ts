@@ -404,7 +404,7 @@ destinations: [{ endpointRef: collector, temporality: cumulative }]`;
     const text = `${minimal}---\n${gateway("destinations: [{ endpointRef: collector }, { endpointRef: collector }, { endpointRef: colector }]")}`;
     expect(linesOf(text)).toEqual([
       'gateway.yaml:12: spec.destinations[1].endpointRef: Wanted each endpoint once, met "collector" again',
-      'gateway.yaml:12: spec.destinations[2].endpointRef: Wanted the name of an OpenTelemetry endpoint, met "colector", and there is collector; did you mean collector?',
+      'gateway.yaml:12: spec.destinations[2].endpointRef: Wanted the name of an OpenTelemetry endpoint, met "colector", and there is collector',
     ]);
   });
 

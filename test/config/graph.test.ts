@@ -34,6 +34,7 @@ function destination(fields: object = {}, name = "out") {
 }
 
 const concatenate = (name: string) => builtIn("concatenate", {}, name);
+const own = (fields: string) => gateway(`sources: [{ name: s, adapter: raw }]\nbridges: [${fields}]`);
 const branch = builtIn("branch", { rules: { branch: { inputs: ["v"], expression: "$1 > 5" } } }, "check");
 
 /** A DataflowGraph document. Without connections its nodes stand in a row. */
@@ -128,13 +129,11 @@ describe("DataflowGraph", () => {
   it("takes what Azure writes and a gateway has no use for", () => {
     const spec = {
       requestDiskPersistence: "Enabled",
+      fileStores: [],
       provisioningState: "Succeeded",
       healthState: { status: "Available" },
       nodeConnections: [
-        {
-          from: { name: "in", schema: { serializationFormat: "Json", schemaRef: "aio-sr://a/b:1" } },
-          to: { name: "out" },
-        },
+        { from: { name: "in", schema: { serializationFormat: "Json" } }, to: { name: "out" } },
       ],
     };
     const nodes = [source(), destination({ dataDestination: "a/b", headers: [], outputSchemaSettings: {} })];
@@ -175,19 +174,47 @@ describe("DataflowGraph", () => {
   it("warns of what has no effect on OTLP", () => {
     const keys = { metricName: "a", metricNamePath: "b", metricValuePath: "c", metricType: "f64_gauge" };
     const nodes = [
-      source(),
+      source({ assetRef: "oven" }),
       transform("otel-transform:1.0.0", keys),
       destination({
         dataDestination: "x/${inputTopic}",
-        headers: [{ actionType: "Remove", key: "a" }],
-        outputSchemaSettings: { schemaRef: "x" },
+        headers: [
+          { actionType: "AddIfNotPresent", key: "a", value: "hidden" },
+          { actionType: "AddOrReplace", key: "b", value: "hidden" },
+          { actionType: "Remove", key: "c" },
+        ],
+        outputSchemaSettings: { serializationFormat: "Parquet", schemaRef: "x" },
       }),
     ];
-    expect(load(documents(graph({ nodes }))).warnings).toEqual([
+    const connections = [
+      { from: { name: "in", schema: { schemaRef: "aio-sr://a/b:1" } }, to: { name: "step" } },
+      ["step", "out"],
+    ] as const;
+    expect(load(documents(graph({ nodes, connections }))).warnings).toEqual([
+      "DataflowGraph oven: node in has an assetRef; it has no effect, the dataSources alone are read",
       "DataflowGraph oven: node step has metricName and metricNamePath; metricName is taken",
       "DataflowGraph oven: node out has the dataDestination x/${inputTopic}; OTLP has no topics, it has no effect",
-      "DataflowGraph oven: node out has headers; those of OTLP stand in the Gateway's destinations",
+      "DataflowGraph oven: node out has headers; they have no effect, those of OTLP stand in the Gateway's destinations",
       "DataflowGraph oven: node out has outputSchemaSettings; OTLP has a schema of its own, they have no effect",
+      "DataflowGraph oven: the connection from in to step has a schemaRef; nothing is checked against it",
+    ]);
+  });
+
+  it("warns when it wants to be on disk and the store is in memory", () => {
+    const inMemory = gateway("store: { type: memory }\nacknowledge: delivered");
+    const written = graph({ spec: { requestDiskPersistence: "Enabled" } });
+    expect(load(documents(inMemory, written)).warnings).toEqual([
+      "DataflowGraph oven has requestDiskPersistence, but the Gateway's store is in memory",
+    ]);
+    expect(load(documents(inMemory, graph())).warnings).toEqual([]);
+  });
+
+  it("has nodes of any name, as in Azure IoT Operations", () => {
+    const written = own("{ name: plant, endpointRef: broker, topicFilters: [yard] }");
+    const nodes = [source({}, "All ovens"), concatenate("°C → °F"), destination({}, "the collector")];
+    expect(load(documents(written, graph({ nodes }))).graphs[0]?.connections).toEqual([
+      { from: "All ovens", output: undefined, to: "°C → °F" },
+      { from: "°C → °F", output: undefined, to: "the collector" },
     ]);
   });
 
@@ -342,15 +369,9 @@ describe("DataflowGraph", () => {
     ],
     [
       "file stores",
-      { spec: { fileStores: [] } },
+      { spec: { fileStores: [{ id: "a" }] } },
       "spec.fileStores",
       "File stores are for modules of one's own, which do not run here; wanted none",
-    ],
-    [
-      "an asset",
-      { nodes: [source({ assetRef: "oven" }), destination()] },
-      "spec.nodes[0].sourceSettings.assetRef",
-      "Assets are not known here; wanted the topics of the asset in dataSources",
     ],
     [
       "no data source",
@@ -363,6 +384,18 @@ describe("DataflowGraph", () => {
       { nodes: [source({ dataSources: ["a/#/b"] }), destination()] },
       "spec.nodes[0].sourceSettings.dataSources[0]",
       'Wanted a Topic Filter such as plant/+/state or plant/#, met "a/#/b"',
+    ],
+    [
+      "a share of nothing",
+      { nodes: [source({ dataSources: ["$share/a"] }), destination()] },
+      "spec.nodes[0].sourceSettings.dataSources[0]",
+      'Wanted one share in front of a Topic Filter, such as $shared/GROUP/plant/#, met "$share/a"',
+    ],
+    [
+      "a share of a share",
+      { nodes: [source({ dataSources: ["$shared/a/$share/b/c"] }), destination()] },
+      "spec.nodes[0].sourceSettings.dataSources[0]",
+      'Wanted one share in front of a Topic Filter, such as $shared/GROUP/plant/#, met "$shared/a/$share/b/c"',
     ],
     [
       "a source of no endpoint",
@@ -500,11 +533,11 @@ spec:
     - { from: { name: in }, to: { name: convrt } }
 `;
     expect(linesOf(text)).toEqual([
-      "gateway.yaml:15: spec.nodes[1].graphSettings.configuration[0].value.map[0].inputs[0]: Cannot read the path: a name is empty (column 3)",
-      "gateway.yaml:15: spec.nodes[1].graphSettings.configuration[0].value.map[1].expression: Cannot read the expression: met the end, wanted an operator, a comma or a closing parenthesis (column 8)",
-      "gateway.yaml:15: spec.nodes[1].graphSettings.configuration[0].value.map[2].expression: Cannot find the input $2: wanted $1 (column 1)",
-      expect.stringMatching(/^gateway.yaml:15: .*map\[2\]\.expression: .*cToF.*\(column 6\)$/),
-      'gateway.yaml:23: spec.nodes[2].destinationSettings.endpointRef: Wanted the name of an OpenTelemetry endpoint, met "defaultt", and there is default; did you mean default?',
+      "gateway.yaml:17: spec.nodes[1].graphSettings.configuration[0].value.map[0].inputs[0]: Cannot read the path: a name is empty (column 3)",
+      "gateway.yaml:18: spec.nodes[1].graphSettings.configuration[0].value.map[1].expression: Cannot read the expression: met the end, wanted an operator, a comma or a closing parenthesis (column 8)",
+      "gateway.yaml:19: spec.nodes[1].graphSettings.configuration[0].value.map[2].expression: Cannot find the input $2: wanted $1 (column 1)",
+      expect.stringMatching(/^gateway.yaml:19: .*map\[2\]\.expression: .*cToF.*\(column 6\)$/),
+      'gateway.yaml:23: spec.nodes[2].destinationSettings.endpointRef: Wanted the name of an OpenTelemetry endpoint, met "defaultt", and there is default',
       'gateway.yaml:25: spec.nodeConnections[0].to.name: Wanted the name of a node, met "convrt", and there is in, convert, out; did you mean convert?',
     ]);
   });
@@ -517,7 +550,6 @@ describe("Source nodes", () => {
       topicFilters,
       sharedSubscription,
     }));
-  const own = (fields: string) => gateway(`sources: [{ name: s, adapter: raw }]\nbridges: [${fields}]`);
 
   it("make a bridge of their name where there is none", () => {
     const config = load(documents(graph()));
@@ -616,14 +648,57 @@ describe("Source nodes", () => {
     ]);
   });
 
-  it("have a name that no source and no bridge has, where they make a bridge", () => {
+  it("have a name that a bridge can have and no other has, where they make one", () => {
     const other = broker("host: mqtt://other\ntls: { mode: Disabled }", "second");
     const nodes = (name: string, endpointRef = "broker") => [source({ endpointRef }, name), destination()];
     const message = (name: string) =>
-      `Wanted a name that no source and no bridge has, for the bridge that reads for this node, met "${name}"`;
+      `Wanted a name that no source and no bridge has, met "${name}": the bridge that reads for this node has its name`;
+    expect(faultsOf(graph({ nodes: nodes("a b") }))).toEqual([
+      ["spec.nodes[0].name", expect.stringMatching(/^Wanted 1 to 63 letters.* met "a b": the bridge/)],
+    ]);
     expect(faultsOf(graph({ nodes: nodes("emqx") }))).toEqual([["spec.nodes[0].name", message("emqx")]]);
     expect(faultsOf(other, graph(), graph({ name: "b", nodes: nodes("in", "second") }))).toEqual([
       ["spec.nodes[0].name", message("in")],
+    ]);
+  });
+});
+
+describe("a bridge that a Source node makes", () => {
+  const destinations = (source: string) =>
+    gateway(
+      `sources: [{ name: s, adapter: raw }]\ndestinations: [{ endpointRef: collector, sources: [${source}] }]`,
+    );
+  const mapping = (source: string) => `apiVersion: mqtt-otlp-gateway/v1
+kind: Mapping
+metadata: { name: m }
+spec: { match: { sources: [${source}] }, metrics: [{ name: a, type: f64_gauge, value: a }] }
+`;
+
+  it("can be named by destinations and mappings", () => {
+    const config = load(documents(destinations("in"), mapping("in"), graph()));
+    expect(config.destinations[0]?.sources).toEqual(["in"]);
+    expect(config.mappings[0]?.sources).toEqual(["in"]);
+    expect(load(documents(mapping("in"), graph())).mappings[0]?.sources).toEqual(["in"]);
+  });
+
+  it("is among the names that there are when another one is met", () => {
+    const message = 'Wanted the name of a source or bridge, met "inn", and there is s, in; did you mean in?';
+    expect(faultsOf(destinations("inn"), mapping("inn"), graph())).toEqual([
+      ["spec.destinations[0].sources[0]", message],
+      ["spec.match.sources[0]", message],
+    ]);
+  });
+
+  it("can be named while its graph is Disabled, and takes nothing then", () => {
+    const config = load(documents(destinations("in"), mapping("in"), graph({ mode: "Disabled" })));
+    expect(config.bridges).toEqual([]);
+    expect(config.destinations[0]?.sources).toEqual(["in"]);
+  });
+
+  it("is unknown where a bridge of the Gateway reads for the node", () => {
+    const written = own("{ name: plant, endpointRef: broker, topicFilters: [yard] }");
+    expect(faultsOf(written, mapping("in"), graph())).toEqual([
+      ["spec.match.sources[0]", 'Wanted the name of a source or bridge, met "in", and there is s, plant'],
     ]);
   });
 });
@@ -638,8 +713,9 @@ describe("transforms", () => {
     ],
     [
       "ghcr.io/azure-samples/otel-enrich:1.0.0",
-      /^The state store that otel-enrich reads is not here; wanted attributes/,
+      /^The state store that otel-enrich reads is not here; wanted otel-transform/,
     ],
+    ["azure-samples/graph-otel:1.0.0", /^The state store that otel-enrich reads is not here/],
     [
       "my/temperature:1.0.0",
       /^Wanted the name of a transform that is built in, since modules of one's own do not run here, met "temperature"/,
@@ -702,6 +778,18 @@ describe("transforms", () => {
         rules: { name: { path: "a.b" }, type: "f64_gauge", valuePath: "c", timestampPath: "d", unit: "Cel" },
       },
     ],
+    [
+      "the graph definition of otel-transform",
+      transform("azure-samples/graph-otel-transform:1.0.0", {
+        metricName: "a",
+        metricValuePath: "c",
+        metricType: "u64_counter",
+      }),
+      {
+        kind: "otelTransform",
+        rules: { name: "a", type: "u64_counter", valuePath: "c", timestampPath: undefined, unit: undefined },
+      },
+    ],
   ])("reads %s", (_, node, rules) => {
     expect(rulesOf(node)).toEqual(rules);
   });
@@ -746,10 +834,16 @@ describe("transforms", () => {
       "Cannot read a dataset: there are none; wanted a path in the payload or $metadata (column 1)",
     ],
     [
-      "the last known value",
-      map({ map: [{ inputs: ["a ? $last"], output: "a" }] }),
+      "the last known value of many",
+      map({ map: [{ inputs: ["a.* ? $last"], output: "b" }] }),
       "configuration[0].value.map[0].inputs[0]",
-      expect.stringContaining("Cannot remember the last value"),
+      expect.stringContaining("Cannot remember the last value of a path with an asterisk"),
+    ],
+    [
+      "an output with a last value",
+      map({ map: [{ inputs: ["a"], output: "c ? $last" }] }),
+      "configuration[0].value.map[0].output",
+      'Wanted a path without a default and without ? $last, met "c ? $last"',
     ],
     [
       "an asterisk that comes late",
@@ -778,7 +872,7 @@ describe("transforms", () => {
       "a default in the output",
       map({ map: [{ inputs: ["b"], output: "c ?? 1" }] }),
       "configuration[0].value.map[0].output",
-      'Wanted a path without a default, met "c ?? 1"',
+      'Wanted a path without a default and without ? $last, met "c ?? 1"',
     ],
     [
       "an expression beside no output",
@@ -809,6 +903,20 @@ describe("transforms", () => {
       builtIn("filter", { rules: { filter: [{ inputs: ["*"], expression: "true" }] } }),
       "configuration[0].value.filter[0].inputs[0]",
       'Wanted a path without an asterisk, met "*"',
+    ],
+    [
+      "an asterisk within a name",
+      map({ map: [{ inputs: ["a.b*"], output: "a" }] }),
+      "configuration[0].value.map[0].inputs[0]",
+      expect.stringMatching(/asterisk/),
+    ],
+    [
+      "a rate that is not finite",
+      builtIn("throttle", {
+        throttle: '{"perTopicThrottles":[{"topic":"a","maxMessagesPerSecond":1e999}]}',
+      }),
+      "configuration[0].value.perTopicThrottles[0].maxMessagesPerSecond",
+      "Wanted a number, met Infinity",
     ],
     [
       "a filter without an expression",
@@ -903,7 +1011,7 @@ describe("transforms", () => {
     ]);
   });
 
-  it("rejects a branch without a rule, and one with several", () => {
+  it("rejects a branch without a rule, with several, and with an asterisk", () => {
     const fault = (rules: object) => {
       const nodes = [source(), { ...branch, ...builtIn("branch", { rules }, "check") }, destination()];
       const connections = [
@@ -915,6 +1023,9 @@ describe("transforms", () => {
     };
     const path = "spec.nodes[1].graphSettings.configuration[0].value.branch";
     expect(fault({})).toEqual([[path, "Missing, wanted a map of fields"]]);
+    expect(fault({ branch: { inputs: ["a.*"], expression: "true" } })).toEqual([
+      [`${path}.inputs[0]`, 'Wanted a path without an asterisk, met "a.*"'],
+    ]);
     expect(fault({ branch: [] })).toEqual([[path, "Wanted a map of fields, met a list"]]);
   });
 });

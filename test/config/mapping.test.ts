@@ -149,7 +149,10 @@ describe("Mapping with faults", () => {
       "each: Cannot read the path: met a second asterisk, wanted at most one (column 5)",
     ],
     [`name: m, type: f64_gauge, value: a..b`, "value: Cannot read the path: a name is empty (column 3)"],
-    [`name: m, type: f64_gauge, value: "a ? $last"`, "value: Cannot remember the last value"],
+    [
+      `name: m, type: f64_gauge, inputs: ["a.* ? $last"], expression: "len($1)"`,
+      "inputs[0]: Cannot remember the last value of a path with an asterisk",
+    ],
     [`name: "\${kee}", type: f64_gauge, value: v`, "name: Wanted ${topic}, ${topic.N} from 1, ${key}"],
     [`name: "\${key}", type: f64_gauge, value: v`, "name: Wanted each beside ${key}, met none"],
     [`${plain}, attributes: { a: "\${key}" }`, "attributes.a: Wanted each beside ${key}, met none"],

@@ -185,6 +185,7 @@ describe("form of Azure Resource Manager", () => {
     ["[parameters('settings').port]", "there is no port"],
     ["[parameters('loop')]", "it refers to itself"],
     ["[reference('x').host]", "reference() is known only to Azure"],
+    ["[format('{0:D2}', 7)]", "what {0:D2} gives is known only to Azure"],
     ["[listKeys('x')[0]]", "it cannot be read"],
     ["[concat('a'", undefined],
     ["[concat('a']", "it cannot be read"],
@@ -297,11 +298,12 @@ describe("form of Azure Resource Manager", () => {
   });
 
   it("rejects a template without an endpoint, and a resource that is none", () => {
+    const types = `${type} or Microsoft.IoTOperations/instances/dataflowProfiles/dataflowGraphs`;
     expect(linesOf(JSON.stringify({ resources: [] }))).toEqual([
-      `gateway.yaml:1: resources: Wanted a resource of type ${type} in the template, met none`,
+      `gateway.yaml:1: resources: Wanted a resource of type ${types} in the template, met none`,
     ]);
     expect(linesOf(JSON.stringify({ type: "Microsoft.Web/sites", name: "otel", properties: {} }))).toEqual([
-      `gateway.yaml:1: type: Wanted ${type}, met "Microsoft.Web/sites"`,
+      `gateway.yaml:1: type: Wanted ${types}, met "Microsoft.Web/sites"`,
     ]);
   });
 });

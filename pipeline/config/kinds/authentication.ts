@@ -61,7 +61,7 @@ export const authentication = z.discriminatedUnion("method", [
     method: z.literal("ClientCertificate"),
     names: z.array(text).default([]).meta({
       description:
-        "For `ClientCertificate`: Common Names or DNS names, of which the certificate has one; none: any certificate of `listen.tls.clientCaFile`",
+        "For `ClientCertificate`: Common Names, DNS names or URIs, of which the certificate has one; none: any certificate of `listen.tls.clientCaFile`",
     }),
   }),
 ]);

@@ -13,29 +13,31 @@ export function readDataSource(dataSource: string): { filter: string; share: str
   return { filter: filter ?? dataSource, share };
 }
 
-const dataSource = z.string().refine((written) => isTopicFilter(readDataSource(written).filter), {
-  error: wanted("a Topic Filter such as plant/+/state or plant/#"),
-});
+const dataSource = z
+  .string()
+  .refine((written) => isTopicFilter(readDataSource(written).filter), {
+    error: wanted("a Topic Filter such as plant/+/state or plant/#"),
+  })
+  .refine((written) => !/^\$shared?\//.test(readDataSource(written).filter), {
+    error: wanted("one share in front of a Topic Filter, such as $shared/GROUP/plant/#"),
+  });
 
 const ignored = z.unknown().optional().meta({ description: "Ignored" });
 
 const source = section({
-  name: name.meta({ description: "Of the node" }),
+  name: text.meta({ description: "Of the node" }),
   nodeType: z.literal("Source"),
-  sourceSettings: section(
-    {
-      endpointRef: name.meta({
-        description: "Name of a DataflowEndpoint of type Mqtt, or of a source that stands in for one",
-      }),
-      dataSources: z.array(dataSource).min(1).meta({ description: "Topic Filters" }),
-    },
-    ["assetRef"],
-    () => "Assets are not known here; wanted the topics of the asset in dataSources",
-  ),
+  sourceSettings: section({
+    endpointRef: name.meta({
+      description: "Name of a DataflowEndpoint of type Mqtt, or of a source that stands in for one",
+    }),
+    dataSources: z.array(dataSource).min(1).meta({ description: "Topic Filters" }),
+    assetRef: ignored,
+  }),
 });
 
 const graph = section({
-  name: name.meta({ description: "Of the node" }),
+  name: text.meta({ description: "Of the node" }),
   nodeType: z.literal("Graph"),
   graphSettings: section({
     registryEndpointRef: ignored,
@@ -51,7 +53,7 @@ const graph = section({
 });
 
 const destination = section({
-  name: name.meta({ description: "Of the node" }),
+  name: text.meta({ description: "Of the node" }),
   nodeType: z.literal("Destination"),
   destinationSettings: section({
     endpointRef: name.meta({ description: "Name of a DataflowEndpoint of type OpenTelemetry" }),
@@ -72,22 +74,25 @@ const connection = section({
   to: section({ name: text.meta({ description: "A node" }) }),
 });
 
-const spec = section(
-  {
-    profileRef: ignored,
-    mode: choice(["Enabled", "Disabled"])
-      .default("Enabled")
-      .meta({ description: "Disabled: it is checked, and does not run" }),
-    requestDiskPersistence: choice(["Enabled", "Disabled"])
-      .optional()
-      .meta({ description: "Has no effect: the gateway's store is on disk" }),
-    nodes: z.array(z.discriminatedUnion("nodeType", [source, graph, destination])),
-    nodeConnections: z.array(connection),
-    ...ignoredProperties,
-  },
-  ["fileStores"],
-  () => "File stores are for modules of one's own, which do not run here; wanted none",
-);
+const spec = section({
+  profileRef: ignored,
+  mode: choice(["Enabled", "Disabled"])
+    .default("Enabled")
+    .meta({ description: "Disabled: it is checked, and does not run" }),
+  requestDiskPersistence: choice(["Enabled", "Disabled"])
+    .optional()
+    .meta({ description: "Has no effect: the gateway's store is on disk" }),
+  fileStores: z
+    .array(z.unknown())
+    .max(0, {
+      error: "File stores are for modules of one's own, which do not run here; wanted none",
+    })
+    .optional()
+    .meta({ description: "None" }),
+  nodes: z.array(z.discriminatedUnion("nodeType", [source, graph, destination])),
+  nodeConnections: z.array(connection),
+  ...ignoredProperties,
+});
 
 export const dataflowGraph = section({
   apiVersion: choice([

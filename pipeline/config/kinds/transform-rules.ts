@@ -33,8 +33,10 @@ const plainInput = z.string().superRefine((written, context) => {
 });
 
 const output = z.string().superRefine((written, context) => {
-  if (written === "" || readPath(written, context)?.fallback === undefined) return;
-  fault(context, wanted("a path without a default")({ input: written }));
+  if (written === "") return;
+  const { fallback, remembered } = readPath(written, context) ?? {};
+  if (fallback === undefined && remembered === undefined) return;
+  fault(context, wanted("a path without a default and without ? $last")({ input: written }));
 });
 
 /** Azure's tools write null for what is not set. */

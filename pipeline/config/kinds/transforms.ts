@@ -31,7 +31,9 @@ const concatenate: Artifact = {
       : { faults: [{ path: ["configuration"], message: "Wanted no configuration for concatenate" }] },
 };
 
-/** By the last name of the artifact. */
+const otelTransform: Artifact = { versions: builtIn, read: readOtelTransform };
+
+/** By the last name of the artifact: of a module, or of the graph definition that runs it alone. */
 const artifacts: ReadonlyMap<string, Artifact> = new Map([
   [
     "graph-dataflow-map",
@@ -66,8 +68,12 @@ const artifacts: ReadonlyMap<string, Artifact> = new Map([
       })),
     },
   ],
-  ["otel-transform", { versions: builtIn, read: readOtelTransform }],
+  ["otel-transform", otelTransform],
+  ["graph-otel-transform", otelTransform],
 ]);
+
+const noStateStore =
+  "The state store that otel-enrich reads is not here; wanted otel-transform, and for what is added attributes of the source or bridge, or a Mapping";
 
 /** Those that are known and do not run here, with what to use instead. */
 const elsewhere: ReadonlyMap<string, string> = new Map([
@@ -75,10 +81,8 @@ const elsewhere: ReadonlyMap<string, string> = new Map([
     "graph-dataflow-window",
     "Windows are not computed here; wanted each value by itself: gauges keep all of them, counters and histograms are added up by windowSeconds of the destination",
   ],
-  [
-    "otel-enrich",
-    "The state store that otel-enrich reads is not here; wanted attributes of the source or bridge, or a Mapping, for what it adds",
-  ],
+  ["otel-enrich", noStateStore],
+  ["graph-otel", noStateStore],
 ]);
 
 /** The rules of a Graph node. Paths of faults start at its `graphSettings`. */

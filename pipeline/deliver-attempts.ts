@@ -8,6 +8,9 @@ import type { Batch, Lane } from "./store/batch-store.ts";
 
 export type AttemptObserver = (outcome: ExportOutcome["kind"], durationMs: number) => void;
 
+/** After these the same bytes go again, later. */
+export type Postponing = ExportOutcome & { kind: "retryable" | "misconfigured" };
+
 /** A lane's attempts at its receiver, and those that have to be made again. */
 export function createAttempts(options: {
   lane: Lane;
@@ -22,7 +25,8 @@ export function createAttempts(options: {
   const { lane, exporter, record, pause, health, wentUnanswered, clock, onExport } = options;
   let retries = 0;
 
-  async function postpone(batch: Batch, delayMs: number, unanswered: boolean): Promise<false> {
+  async function postpone(batch: Batch, delayMs: number, outcome: Postponing): Promise<false> {
+    const unanswered = outcome.kind === "retryable" && !outcome.answered && !outcome.isUnsent;
     if (unanswered) wentUnanswered(batch);
     const notBeforeUs = clock.nowUs() + Math.round(delayMs * 1000);
     await record({ run: () => lane.postpone({ notBeforeUs, unanswered }) });
@@ -41,20 +45,17 @@ export function createAttempts(options: {
       return outcome;
     },
     /** The same bytes later. */
-    async repeat(
-      batch: Batch,
-      outcome: ExportOutcome & { kind: "retryable" | "misconfigured" },
-    ): Promise<false> {
+    async repeat(batch: Batch, outcome: Postponing): Promise<false> {
       retries += 1;
       if (outcome.kind === "misconfigured") {
         health.change("misconfigured", outcome.reason);
-        return await postpone(batch, pause.afterFailure(), false);
+        return await postpone(batch, pause.afterFailure(), outcome);
       }
       health.change(retryCondition(outcome), outcome.reason);
-      return await postpone(batch, pause.afterFailure(outcome.retryDelayMs), !outcome.answered);
+      return await postpone(batch, pause.afterFailure(outcome.retryDelayMs), outcome);
     },
     /** We ourselves gave the attempt up: no fault of the receiver, who may have taken it. */
-    giveBack: (batch: Batch) => postpone(batch, 0, true),
+    giveBack: (batch: Batch, outcome: Postponing) => postpone(batch, 0, outcome),
     /** How many have to be repeated, since start. */
     get retries() {
       return retries;

@@ -65,6 +65,11 @@ const conditions = {
     reasonCode: "DataflowOtelTargetProcessingError",
     advice: "It was a restatement of quiet series: set restateSeconds to 0 if the receiver takes none",
   },
+  restatedTooMuch: {
+    health: "Degraded",
+    reasonCode: "DataflowOtelTargetProcessingError",
+    advice: "It was a restatement of quiet series: the next ones hold fewer of them",
+  },
   broken: {
     health: "Degraded",
     reasonCode: "DataflowOtelTargetProcessingError",

@@ -1,4 +1,5 @@
 import type { Clock } from "./clock.ts";
+import { createLearnedLimit, refusalsInARowMax } from "./deliver-limits.ts";
 import type { Encoder, Restatement } from "./otlp/encoder.ts";
 import type { Batch } from "./store/batch-store.ts";
 
@@ -31,6 +32,9 @@ export function createRestatements({ encoder, clock, restateMs, seriesIdleMs }: 
   /** By the monotonic clock. */
   let idleAtMs = Number.NEGATIVE_INFINITY;
   let isEnding = false;
+  /** How many series one request may hold. */
+  const series = createLearnedLimit();
+  let refusalsInARow = 0;
 
   /** Series may have changed. */
   function changed() {
@@ -68,13 +72,26 @@ export function createRestatements({ encoder, clock, restateMs, seriesIdleMs }: 
       // First of all: a failure to encode must not come again at once, and hold the messages up.
       const dueAtUs = lookAtUs;
       lookAgain(sealedAtUs);
-      const restatement = encoder.restate?.({ sealedAtUs, restateMs, seriesIdleMs });
+      const restatement = encoder.restate?.({ sealedAtUs, restateMs, seriesIdleMs, seriesMax: series.max });
       if (restatement === undefined) return undefined;
       // There may be more than fitted.
       lookAtUs = dueAtUs;
       return { sealedAtUs, restatement };
     },
-    /** What a restatement held that was sealed before a restart, also by one with other settings. */
+    accepted() {
+      refusalsInARow = 0;
+      series.accepted();
+    },
+    /** The receiver wants smaller ones: the next one is. After many of them in a row it is left alone until the next look. */
+    refusedForSize({ items }: Restatement) {
+      series.refused(items);
+      refusalsInARow += 1;
+      if (refusalsInARow >= refusalsInARowMax) lookAgain(clock.nowUs());
+    },
+    /**
+     * What a restatement held that was sealed before a restart, also by one with other settings. It may hold more
+     * than it did, since the limit that was learned is forgotten.
+     */
     again({ sealedAtUs }: Batch): Restatement | undefined {
       try {
         return encoder.restate?.({ sealedAtUs, restateMs, seriesIdleMs });

@@ -1,10 +1,12 @@
+import type { ClientHttp2Stream } from "node:http2";
 import { type DescMessage, type DescMethodUnary, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { compressedFlag, createMethodUrl } from "@connectrpc/connect/protocol";
+import { compressedFlag, createMethodUrl, type UniversalClientResponse } from "@connectrpc/connect/protocol";
 import { parseContentType, requestHeaderWithCompression } from "@connectrpc/connect/protocol-grpc";
 import { compressionGzip, createNodeHttpClient } from "@connectrpc/connect-node";
 import { parseStatus, type ReceivedStatus } from "./received-status.ts";
 import type { Sessions } from "./sessions.ts";
+import { UnsentError } from "./unsent.ts";
 
 /** Answers are a few bytes; a larger one is not OTLP. Source: OTLP specification, response size limit. */
 const answerBytesMax = 4_194_304;
@@ -29,7 +31,8 @@ export interface CallOptions {
  * Calls methods with requests that are encoded already. The answer is read to its end before any of it is
  * understood, because the status comes last: a client that gives up at what it cannot read never learns it.
  *
- * Errors: ConnectError when no status of the receiver's own came back.
+ * Errors: ConnectError when no status of the receiver's own came back; UnsentError when it cannot have taken the
+ *         request up. One that it turned away unread was tried on another connection before, once.
  */
 export function createCaller(options: {
   url: string;
@@ -40,7 +43,6 @@ export function createCaller(options: {
 }) {
   const { url, timeoutMs, sessions } = options;
   const compression = options.compression === "gzip" ? compressionGzip : null;
-  const http = createNodeHttpClient({ httpVersion: "2", sessionProvider: () => sessions });
 
   async function* framed(request: Uint8Array): AsyncGenerator<Uint8Array> {
     const message = compression === null ? request : await compression.compress(request);
@@ -51,17 +53,45 @@ export function createCaller(options: {
     yield message;
   }
 
-  return async function call(
+  /** Resolves with the beginning of an answer. Errors: as `call`'s. */
+  async function post(
     method: DescMethodUnary,
     request: Uint8Array,
     { headers, signal }: CallOptions,
+  ): Promise<UniversalClientResponse> {
+    const opened: { stream?: ClientHttp2Stream } = {};
+    const provider: Sessions = {
+      ...sessions,
+      request: async (...parameters) => {
+        opened.stream = await sessions.request(...parameters);
+        return opened.stream;
+      },
+    };
+    const http = createNodeHttpClient({ httpVersion: "2", sessionProvider: () => provider });
+    try {
+      return await http({
+        url: createMethodUrl(url, method),
+        method: "POST",
+        header: requestHeaderWithCompression(true, timeoutMs, headers, [compressionGzip], compression),
+        body: framed(request),
+        signal,
+      });
+    } catch (error) {
+      const { stream } = opened;
+      if (stream === undefined) throw new UnsentError(error);
+      throw sessions.isTurnedAway(stream) ? new UnsentError(error, { isTurnedAway: true }) : error;
+    }
+  }
+
+  return async function call(
+    method: DescMethodUnary,
+    request: Uint8Array,
+    options: CallOptions,
   ): Promise<Answer> {
-    const response = await http({
-      url: createMethodUrl(url, method),
-      method: "POST",
-      header: requestHeaderWithCompression(true, timeoutMs, headers, [compressionGzip], compression),
-      body: framed(request),
-      signal,
+    const response = await post(method, request, options).catch((error: unknown) => {
+      const isWorthwhile = error instanceof UnsentError && error.isTurnedAway && !options.signal.aborted;
+      if (!isWorthwhile) throw error;
+      return post(method, request, options);
     });
     const { header, trailer } = response;
     const early = parseStatus(header);

@@ -5,7 +5,7 @@ import type { Signal } from "../message.ts";
  *
  * - accepted, partial: final, never sent again
  * - retryable: the same request again, later. `answered` is false when no status of the receiver's own came back,
- *   so that it may have been accepted
+ *   so that it may have been accepted, unless it `isUnsent`: no connection came about, or it was turned away unread
  * - misconfigured: the receiver wants another credential, path or service; the lane waits. `isCredentialRefused` when
  *   the receiver said so of the credential
  * - refused: this request will never be accepted; `tooLarge` when its size is the reason
@@ -15,7 +15,13 @@ import type { Signal } from "../message.ts";
 export type ExportOutcome =
   | { kind: "accepted"; warning?: string | undefined }
   | { kind: "partial"; rejectedItems: number; reason: string }
-  | { kind: "retryable"; reason: string; answered: boolean; retryDelayMs?: number | undefined }
+  | {
+      kind: "retryable";
+      reason: string;
+      answered: boolean;
+      isUnsent?: true | undefined;
+      retryDelayMs?: number | undefined;
+    }
   | { kind: "misconfigured"; reason: string; isCredentialRefused?: boolean | undefined }
   | { kind: "refused"; reason: string; tooLarge: boolean };
 

@@ -3,6 +3,7 @@
  *
  * Most runtimes give errors a code; some only say it in the error's name or text.
  */
+import { causesOf } from "./causes.ts";
 
 const unknownHost = "The host name is unknown: check the host and the resolver";
 const unconnected = "No connection came about in time: check host, port and firewalls";
@@ -69,6 +70,10 @@ const sentencesByWords: readonly (readonly [RegExp, string])[] = [
     /ERR_OSSL_PEM|ERR_OSSL_ASN1|found in (certificate|key) data/,
     "A certificate or key of this destination is not valid PEM: check its files",
   ],
+  [
+    /REFUSED_STREAM/,
+    "The receiver turned the request away unread: check whether it restarts, and how many requests it takes at a time",
+  ],
   [/HTTPParserError|HPE_|invalid HTTP version/, noHttp1],
   [
     /bad port|Requests to port \d+ are blocked/,
@@ -106,13 +111,9 @@ export function innermostMessage(error: unknown): string {
 
 /** The error and its causes, outermost first. */
 function chainOf(error: unknown): { code: string; text: string; message: string }[] {
-  const chain: { code: string; text: string; message: string }[] = [];
-  const seen = new Set<unknown>();
-  for (let cause = error; cause instanceof Error && !seen.has(cause); cause = cause.cause) {
-    seen.add(cause);
+  return causesOf(error).map((cause) => {
     const { name, message } = cause;
     const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-    chain.push({ code, text: `${name}: ${message}`, message });
-  }
-  return chain;
+    return { code, text: `${name}: ${message}`, message };
+  });
 }

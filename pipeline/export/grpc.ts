@@ -63,9 +63,10 @@ export function createGrpcExporter(options: GrpcExporterOptions): Exporter {
         if (error instanceof HeaderError) return { kind: "misconfigured", reason: error.message };
         // A connection that went silent stays silent: the next call gets a new one.
         if (limit.signal.aborted) sessions.rotate(timeoutMs);
-        if (limit.isExpired) return unanswered("No answer came in time: check the receiver's load");
-        if (limit.signal.aborted) return unanswered("The call was given up by the gateway");
         const outcome = outcomeOfFailure(error);
+        if (limit.isExpired)
+          return { ...outcome, reason: "No answer came in time: check the receiver's load" };
+        if (limit.signal.aborted) return { ...outcome, reason: "The call was given up by the gateway" };
         return { ...outcome, reason: redact(outcome.reason, options.headers) };
       } finally {
         limit.end();
@@ -74,10 +75,6 @@ export function createGrpcExporter(options: GrpcExporterOptions): Exporter {
 
     close: () => sessions.close(),
   };
-}
-
-function unanswered(reason: string): ExportOutcome {
-  return { kind: "retryable", reason, answered: false };
 }
 
 async function outcomeOfSuccess(

@@ -8,6 +8,7 @@
  */
 import { createSecureContext } from "node:tls";
 import { systemTls, type TlsMaterial } from "./tls.ts";
+import { UnsentError } from "./unsent.ts";
 
 export interface HttpConnections {
   /**
@@ -101,7 +102,7 @@ async function openNodePool(
   const dispatcher = new Agent({
     connect: (options, callback) =>
       connect(options, (error, socket) => {
-        if (error !== null) return callback(error, null);
+        if (error !== null) return callback(new UnsentError(error), null);
         socket.on("error", (cause) => {
           if (isAlert(cause)) socket.destroy(cause);
         });

@@ -3,6 +3,7 @@
  *
  *   a complete answer of a receiver ─▶ the tables of the OTLP specification
  *   one of somebody else            ─▶ retryable, not answered: a web page, or the words of another protocol
+ *   no connection                   ─▶ retryable, not answered, and unsent
  *   anything else that went wrong   ─▶ retryable, not answered: the request may have been accepted
  */
 import type { Signal } from "../message.ts";
@@ -12,6 +13,7 @@ import { bodyText, type HttpAnswer, mediaType, readErrorMessage, readPartialSucc
 import { outcomeOfPartialSuccess, retryDelayMsMax } from "./outcome.ts";
 import { readable } from "./readable.ts";
 import { retryAfterMs } from "./retry-after.ts";
+import { isUnsent } from "./unsent.ts";
 
 /** What was asked, and what must not be repeated of the answer. */
 export interface HttpQuestion {
@@ -66,10 +68,11 @@ export function outcomeOfAnswer(answer: HttpAnswer, question: HttpQuestion): Exp
       // A proxy's words, who cannot know what became of the request. Source: RFC 9110, 15.6.
       return retryable(`${said}: the proxy before it got no answer from it`, { answered: false, headers });
     case 405:
-      return refused(`${said}: it takes no requests at ${new URL(url).pathname}; check the path`);
+      return refused(`${said} to POST ${new URL(url).pathname}: is this the path of an OTLP receiver?`);
     case 415:
       return refused(
-        `${said}: it takes no protobuf, or none with gzip; check the receiver, and this destination's compression`,
+        `${said} to POST ${new URL(url).pathname}: it takes no protobuf there, or none with gzip; check the path, ` +
+          "the receiver, and this destination's compression",
       );
     default:
       return refused(said);
@@ -81,7 +84,7 @@ export function outcomeOfHttpFailure(thrown: unknown, redact: HttpQuestion["reda
   const reason =
     describeCause(thrown) ??
     `The request ended without an answer (${readable(redact(innermostMessage(thrown)))}): check host, port and the scheme of the URL`;
-  return { kind: "retryable", reason, answered: false };
+  return { kind: "retryable", reason, answered: false, ...(isUnsent(thrown) && { isUnsent: true }) };
 }
 
 function misconfigured(reason: string): ExportOutcome {

@@ -8,6 +8,7 @@ import type { HttpConnections } from "./http-connection.ts";
 import { outcomeOfAnswer, outcomeOfHttpFailure } from "./http-outcome.ts";
 import { startTimeLimit } from "./time-limit.ts";
 import type { TlsMaterial } from "./tls.ts";
+import { UnsentError } from "./unsent.ts";
 
 const gzipped = promisify(gzip);
 
@@ -53,7 +54,15 @@ export function createHttpExporter(options: HttpExporterOptions): Exporter {
   async function send(url: string, init: RequestInit): Promise<HttpAnswer> {
     if (options.fetch) return await readAnswer(await options.fetch(url, init));
     connections ??= openConnections();
-    return await (await connections).lend(async (own) => readAnswer(await fetch(url, { ...init, ...own })));
+    let isBegun = false;
+    try {
+      return await (await connections).lend(async (own) => {
+        isBegun = true;
+        return await readAnswer(await fetch(url, { ...init, ...own }));
+      });
+    } catch (error) {
+      throw isBegun ? error : new UnsentError(error);
+    }
   }
 
   async function prepare(request: Uint8Array, signal: AbortSignal): Promise<RequestInit> {

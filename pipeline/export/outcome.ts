@@ -2,6 +2,7 @@
  * What an answer, or its absence, means for a batch.
  *
  *   grpc-status of the receiver's own ─▶ the tables of the OTLP specification
+ *   no connection, or turned away     ─▶ retryable, not answered, and unsent
  *   anything else that went wrong     ─▶ retryable, not answered: the request may have been accepted
  */
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -11,6 +12,7 @@ import { readable } from "./readable.ts";
 import type { ReceivedStatus } from "./received-status.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { describeTransportFailure } from "./transport-failure.ts";
+import { UnsentError } from "./unsent.ts";
 
 /** A receiver's delay beyond this is not waited for. */
 export const retryDelayMsMax = 300_000;
@@ -27,11 +29,13 @@ const retryableCodes: ReadonlySet<number> = new Set([
 
 /** The outcome of a call that ended without a status of the receiver's own, from whatever the call threw. */
 export function outcomeOfFailure(thrown: unknown): ExportOutcome & { kind: "retryable" } {
-  const error = ConnectError.from(thrown);
+  const isUnsent = thrown instanceof UnsentError;
+  const error = ConnectError.from(isUnsent ? thrown.cause : thrown);
   return {
     kind: "retryable",
     reason: describeTransportFailure(error),
     answered: false,
+    ...(isUnsent && { isUnsent }),
     ...optionalDelay(retryAfterMs(error.metadata)),
   };
 }

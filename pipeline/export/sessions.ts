@@ -8,10 +8,24 @@ type ConnectSessionManager = NonNullable<GrpcTransportOptions["sessionManager"]>
 
 /** One HTTP/2 connection at a time to one origin, opened when it is needed. */
 export interface Sessions extends ConnectSessionManager {
+  /**
+   * The receiver itself says that it did nothing of what the stream asks. New requests open a new connection then.
+   *
+   * Source: RFC 9113, 6.8 and 8.7.
+   */
+  isTurnedAway(stream: ClientHttp2Stream): boolean;
   /** New requests open a new connection; those under way may finish on the old one for `drainMs`. */
   rotate(drainMs: number): void;
   /** Cut every connection, with what is under way on it. Later requests are refused. */
   close(): Promise<void>;
+}
+
+interface Connection {
+  session: ClientHttp2Session;
+  /** Rejects when it does not come about. */
+  ready: Promise<void>;
+  tls: TlsMaterial | undefined;
+  turnsAway(stream: ClientHttp2Stream): boolean;
 }
 
 /**
@@ -24,6 +38,7 @@ export interface Sessions extends ConnectSessionManager {
 export function createSessions(options: {
   /** Scheme, host and port; anything after them is ignored. */
   url: string;
+  /** How long the peer may take for its part in opening a connection; for its part in closing one, too. */
   connectTimeoutMs: number;
   /** Read at each request: another object means another connection, and what is under way ends on the old one. */
   tls: () => TlsMaterial;
@@ -31,18 +46,20 @@ export function createSessions(options: {
   const { origin, protocol } = new URL(options.url);
   const readTls = protocol === "https:" ? options.tls : () => undefined;
   const live = new Set<ClientHttp2Session>();
-  let current:
-    | { session: ClientHttp2Session; ready: Promise<void>; tls: TlsMaterial | undefined }
-    | undefined;
+  const turnedAway = new WeakSet<ClientHttp2Stream>();
+  let current: Connection | undefined;
   let closed = false;
 
-  function open(tls: TlsMaterial | undefined): NonNullable<typeof current> {
+  function open(tls: TlsMaterial | undefined): Connection {
     // Stated here, because the runtime's command line and environment can weaken both.
     const session = connect(origin, { ...tls, minVersion: "TLSv1.2", rejectUnauthorized: true });
     live.add(session);
     const forget = () => {
       if (current?.session === session) current = undefined;
     };
+    let processedIdMax = Number.POSITIVE_INFINITY;
+    /** Whether a stream's REFUSED_STREAM is its own: what ends a connection is the code of its streams, too. */
+    let isOwnCode = true;
     const ready = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new ConnectTimeoutError(`no connection within ${options.connectTimeoutMs} ms`));
@@ -53,6 +70,11 @@ export function createSessions(options: {
         resolve();
         // Otherwise the socket stays open when the peer ends TLS with an alert, and the session never closes.
         socket.once("error", () => socket.destroy());
+        // Likewise when a peer that hangs, or is gone, never closes its side: one socket for each attempt.
+        socket.once("finish", () => {
+          const lingering = setTimeout(() => socket.destroy(), options.connectTimeoutMs);
+          socket.once("close", () => clearTimeout(lingering));
+        });
       });
       session.on("error", (error) => {
         forget();
@@ -65,17 +87,26 @@ export function createSessions(options: {
         reject(new Error("the connection was closed before it was established"));
       });
     });
-    session.once("goaway", () => {
+    session.on("goaway", (code, lastStreamId) => {
+      processedIdMax = lastStreamId;
+      isOwnCode = code !== constants.NGHTTP2_REFUSED_STREAM;
       // The receiver is about to leave: it answers what it has, and takes nothing new. Should it not leave in the
       // end, its half-closed connection must not keep the process alive.
       forget();
       session.unref();
     });
-    return { session, ready, tls };
+    return {
+      session,
+      ready,
+      tls,
+      turnsAway: ({ id = 0, rstCode }) =>
+        id > processedIdMax || (isOwnCode && rstCode === constants.NGHTTP2_REFUSED_STREAM),
+    };
   }
 
   /** The connection for a request that comes now. */
-  function take(): NonNullable<typeof current> {
+  function take(): Connection {
+    if (closed) throw new Error("the exporter is closed");
     const tls = readTls();
     if (current !== undefined && current.tls !== tls) {
       leave(current.session);
@@ -89,7 +120,6 @@ export function createSessions(options: {
     authority: origin,
 
     async request(method, path, headers, requestOptions) {
-      if (closed) throw new Error("the exporter is closed");
       let connection = take();
       await connection.ready;
       if (connection.session.closed) {
@@ -97,13 +127,17 @@ export function createSessions(options: {
         connection = take();
         await connection.ready;
       }
-      const { session } = connection;
+      const { session, turnsAway } = connection;
       const stream = session.request({ ...headers, ":method": method, ":path": path }, requestOptions);
       let answered = false;
       stream.once("response", () => {
         answered = true;
       });
-      stream.on("error", () => {});
+      stream.on("error", () => {
+        if (!turnsAway(stream)) return;
+        turnedAway.add(stream);
+        session.close();
+      });
       readFromTheStart(stream);
       // A reset without an error code ends a stream silently, and the call would wait for its time limit.
       stream.once("close", () => {
@@ -115,6 +149,8 @@ export function createSessions(options: {
     },
 
     notifyResponseByteRead() {},
+
+    isTurnedAway: (stream) => turnedAway.has(stream),
 
     rotate(drainMs) {
       const session = current?.session;

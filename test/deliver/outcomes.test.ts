@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { savedState } from "../store/saved-state.ts";
 import { outcomes } from "../support/fake-exporter.ts";
 import { setUp } from "./setup.ts";
 
@@ -26,7 +27,7 @@ describe("flush()", () => {
     const { append, flush, lane } = setUp();
     await append(["a", "b"]);
     await flush();
-    expect((await lane.state()).map((bytes) => new TextDecoder().decode(bytes))).toEqual(["a\nb"]);
+    expect((await savedState(lane)).map((bytes) => new TextDecoder().decode(bytes))).toEqual(["a\nb"]);
   });
 
   it("sends all that waits in batches that each fit one request", async () => {

@@ -136,8 +136,9 @@ describe("deliverWithinMs", () => {
     const settle = lane.settle.bind(lane);
     lane.settle = async (...parameters) => {
       const { cursor } = await lane.position();
-      await settle(...parameters);
+      const burials = await settle(...parameters);
       sizes.push((await lane.position()).cursor - cursor);
+      return burials;
     };
     await append(numbered(1_200));
     clock.advance(hour);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { savedState } from "../store/saved-state.ts";
 import { outcomes } from "../support/fake-exporter.ts";
 import { setUp, textsOf } from "./setup.ts";
 
@@ -50,7 +51,9 @@ describe("a refused batch", () => {
     await flush();
     expect(await deadLetters()).toMatchObject([{ possiblyDelivered: true }]);
     expect(encoder.restarted).toEqual(["poison"]);
-    expect((await lane.state()).map((bytes) => new TextDecoder().decode(bytes))).toEqual(["restart poison"]);
+    expect((await savedState(lane)).map((bytes) => new TextDecoder().decode(bytes))).toEqual([
+      "restart poison",
+    ]);
   });
 
   it("begins its series anew behind all that went with it in the attempt without an answer", async () => {
@@ -91,14 +94,45 @@ describe("a refused batch", () => {
     expect(encoder.restarted).toEqual([]);
   });
 
+  it("says nothing of the kind when the attempts before came to no connection", async () => {
+    const { append, flush, exporter, deadLetters, encoder, delivery } = setUp();
+    await append(["poison"]);
+    exporter.answer = () => outcomes.unconnected;
+    await flush();
+    await flush();
+    expect(delivery.health()).toMatchObject({
+      health: "Degraded",
+      reasonCode: "DataflowOtelTargetSendFailed",
+      reason: "The connection was refused. Nothing is dropped: the batch is sent again",
+      retries: 2,
+    });
+    exporter.answer = () => outcomes.invalid;
+    await flush();
+    expect(await deadLetters()).toMatchObject([{ possiblyDelivered: false }]);
+    expect(encoder.restarted).toEqual([]);
+  });
+
+  it("tells that the dead letter may have been delivered although the last attempt came to no connection", async () => {
+    const { append, flush, exporter, deadLetters } = setUp();
+    await append(["poison"]);
+    exporter.answer = (_request, attempt) =>
+      [outcomes.cut, outcomes.unconnected, outcomes.invalid][attempt - 1] ?? outcomes.accepted;
+    for (let attempt = 0; attempt < 3; attempt++) await flush();
+    expect(await deadLetters()).toMatchObject([{ possiblyDelivered: true }]);
+  });
+
   it("is logged at most once a second for each reason, with how many were left out", async () => {
-    const { append, flush, exporter, logger, clock } = setUp();
+    const { append, flush, exporter, logger, clock, deadLetters } = setUp();
     const letters = () =>
       logger.lines.filter(({ message }) => message.includes("dead letter")).map(({ fields }) => fields);
     exporter.answer = () => outcomes.invalid;
     await append(["a", "b", "c", "broken"]);
     await flush();
-    expect(letters()).toMatchObject([{ reason: "refused" }, { reason: "invalidPayload" }]);
+    const [first] = await deadLetters();
+    expect(letters()).toMatchObject([
+      { id: first?.id, topic: first?.message.topic, reason: "refused", possiblyDelivered: false },
+      { reason: "invalidPayload" },
+    ]);
     clock.advance(1_000);
     await append(["d"]);
     await flush();

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { StoreFullError } from "../../pipeline/errors.ts";
+import type { Lane, SavedState } from "../../pipeline/store/batch-store.ts";
+import { savedState } from "../store/saved-state.ts";
 import { outcomes } from "../support/fake-exporter.ts";
 import { patched, setUp, textsOf } from "./setup.ts";
 
@@ -102,7 +104,9 @@ describe("after a restart", () => {
 
   it("series that were saved and are damaged begin anew, and the lane goes on", async () => {
     const { store, clock } = setUp();
-    const damaged = patched(store, () => ({ state: async () => [Uint8Array.of(0xff)] }));
+    const damaged = patched(store, () => ({
+      state: async (afterId) => (afterId === 0 ? { id: 1, bytes: Uint8Array.of(0xff) } : undefined),
+    }));
     const { append, flush, sent, ledger, delivery, logger } = setUp({ store: damaged, clock });
     await append(["a"]);
     expect(await flush()).toMatchObject({ messages: 1, failed: false });
@@ -118,6 +122,51 @@ describe("after a restart", () => {
         fields: { lane: "collector/metrics", error: "Cannot load: met version 255, wanted 1" },
       },
     ]);
+  });
+
+  /** A process on a store with three chunks of saved series; `state` stands between them. */
+  async function loading(state: (lane: Lane, afterId: number) => Promise<SavedState | undefined>) {
+    const { append, flush, store, clock } = setUp();
+    for (const text of ["a", "b", "c"]) {
+      await append([text]);
+      await flush();
+    }
+    const asked: number[] = [];
+    const between = patched(store, (lane) => ({
+      async state(afterId) {
+        asked.push(afterId);
+        return await state(lane, afterId);
+      },
+    }));
+    const after = setUp({ store: between, clock });
+    await after.append(["d"]);
+    return { ...after, asked };
+  }
+
+  it("saved series are loaded one chunk after the other, and from where the store failed", async () => {
+    let failures = 1;
+    const after = await loading(async (lane, afterId) => {
+      if (afterId === 2 && failures-- > 0) throw new Error("Cannot read: the disk is gone");
+      return await lane.state(afterId);
+    });
+    expect(await after.flush()).toMatchObject({ failed: true, pending: 1 });
+    expect(after.exporter.requests).toEqual([]);
+    after.clock.advance(6 * second);
+    expect(await after.flush()).toMatchObject({ messages: 1, failed: false });
+    expect(after.asked).toEqual([0, 1, 2, 2, 3]);
+    expect(after.encoder.values).toEqual(["a", "b", "c", "d"]);
+    expect(after.delivery.health()).toMatchObject({ seriesLosses: 0 });
+  });
+
+  it("no more of the saved series is loaded behind a damaged chunk", async () => {
+    const after = await loading(async (lane, afterId) => {
+      const saved = await lane.state(afterId);
+      return saved?.id === 2 ? { id: 2, bytes: Uint8Array.of(0xff) } : saved;
+    });
+    expect(await after.flush()).toMatchObject({ messages: 1, failed: false });
+    expect(after.asked).toEqual([0, 1]);
+    expect(after.delivery.health()).toMatchObject({ seriesLosses: 1 });
+    expect(after.logger.lines.filter(({ level }) => level === "error")).toHaveLength(1);
   });
 
   it("a refusal of what was sent before knows that it may have been delivered", async () => {
@@ -154,6 +203,21 @@ describe("when an attempt is given up", () => {
     expect(await delivery.flush({ force: false })).toMatchObject({ messages: 2 });
     expect(exporter.requests[1]).toEqual(exporter.requests[0]);
     expect(await ledger()).toMatchObject({ delivered: 2 });
+  });
+
+  it("the batch does not count as unanswered when no connection had come about", async () => {
+    const { append, delivery, exporter, lane } = setUp({ latencyMs: 0 });
+    await append(["a", "b"]);
+    const stop = new AbortController();
+    exporter.export = async () => {
+      stop.abort();
+      return outcomes.unconnected;
+    };
+    await delivery.flush({ force: false, signal: stop.signal });
+    const { open, unansweredLastId } = await lane.position();
+    expect(open).toMatchObject({ firstId: 1, lastId: 2 });
+    expect(unansweredLastId).toBe(0);
+    expect(delivery.health()).toMatchObject({ health: "Unknown", retries: 0 });
   });
 
   it("flush() keeps its deadline", async () => {
@@ -254,7 +318,7 @@ describe("when the store fails", () => {
     expect(exporter.requests).toHaveLength(1);
     expect(await ledger()).toMatchObject({ delivered: 2, pending: 0 });
     expect(encoder.values).toEqual(["a", "b"]);
-    expect(await lane.state()).toHaveLength(1);
+    expect(await savedState(lane)).toHaveLength(1);
   });
 
   it.each(["seal", "settle"] as const)(
@@ -264,8 +328,9 @@ describe("when the store fails", () => {
       let failures = 1;
       const store = patched(plain.store, (lane) => ({
         [method]: async (...parameters: unknown[]) => {
-          await Reflect.apply(lane[method], lane, parameters);
+          const result = await Reflect.apply(lane[method], lane, parameters);
           if (failures-- > 0) throw new Error("Cannot truncate the log: disk I/O error");
+          return result;
         },
       }));
       const { append, delivery, sent, ledger, clock } = setUp({

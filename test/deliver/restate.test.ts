@@ -66,7 +66,7 @@ function dyingAtSettle(store: BatchStore, isDying: () => boolean): BatchStore {
   return patched(store, (lane) => ({
     async settle(...parameters) {
       if (isDying()) throw new Error("The process is gone");
-      await lane.settle(...parameters);
+      return await lane.settle(...parameters);
     },
   }));
 }
@@ -197,6 +197,38 @@ describe("messages come first", () => {
     for (let at = 5; at <= 60; at += 5) await elapse(5 * second);
     expect(requests().flat()).toContain("doors=1@60");
   });
+
+  it("also between the requests of a restatement, once they are due", async () => {
+    const { receive, append, elapse, flushDue, exporter, requests, clock } = setUpSeries({
+      latencyMs: 20 * second,
+      requestBytes: 150,
+    });
+    await receive("parts 1", "doors 1", "lids 1");
+    await elapse(20 * second);
+    const before = requests().length;
+    exporter.answer = async (_, attempt) => {
+      if (attempt === before + 1) await append(["parts 1"]);
+      clock.advance(10 * second);
+      return outcomes.accepted;
+    };
+    await elapse(minute);
+    await flushDue();
+    const names = requests().map(([point]) => point?.split("@")[0]);
+    expect(names.slice(before)).toEqual(["lids=1", "doors=1", "parts=2"]);
+  });
+
+  it("also where the receiver takes longer for a restatement than its period", async () => {
+    const { receive, append, elapse, flushDue, exporter, ledger, clock } = setUpSeries();
+    await receive("parts 3");
+    exporter.answer = async (_, attempt) => {
+      if (attempt === 2) await append(["parts 1"]);
+      clock.advance(minute);
+      return attempt > 10 ? outcomes.unavailable : outcomes.accepted;
+    };
+    expect(await elapse(minute)).toMatchObject({ batches: 1, pending: 1, nextDueMs: 0 });
+    await flushDue();
+    expect(await ledger()).toMatchObject({ delivered: 2, pending: 0 });
+  });
 });
 
 describe("a restatement that the receiver", () => {
@@ -224,6 +256,71 @@ describe("a restatement that the receiver", () => {
     await elapse(minute);
     expect(requests().at(-1)).toEqual(["parts=4@150"]);
     expect(delivery.health().health).toBe("Available");
+  });
+
+  /** Series "counter0" and so on, all quiet; and a receiver that takes so many of them in one request. */
+  async function setUpQuiet(count: number) {
+    const around = setUpSeries();
+    const names = Array.from({ length: count }, (_, i) => `counter${i}`);
+    await around.receive(...names.map((name) => `${name} 1`));
+    return {
+      ...around,
+      limitTo(seriesMax: number) {
+        around.exporter.answer = (request) =>
+          decodeMetrics(request).length > seriesMax ? outcomes.tooLarge : outcomes.accepted;
+      },
+      /** How many series each request of this minute held. */
+      async sizesOfMinute() {
+        const before = around.requests().length;
+        await around.elapse(minute);
+        return around
+          .requests()
+          .slice(before)
+          .map(({ length }) => length);
+      },
+    };
+  }
+
+  it("refuses for its size is followed by smaller ones, until each series is stated again", async () => {
+    const { limitTo, sizesOfMinute, delivery, deadLetters, ledger } = await setUpQuiet(8);
+    limitTo(3);
+    expect(await sizesOfMinute()).toEqual([8]);
+    expect(delivery.health()).toMatchObject({
+      health: "Degraded",
+      reason: expect.stringMatching(/too large.*restatement of quiet series: the next ones hold fewer/),
+    });
+    expect(await sizesOfMinute()).toEqual([4, 2, 2]);
+    expect(await sizesOfMinute()).toEqual([2, 2, 2, 2]);
+    expect(delivery.health()).toMatchObject({ health: "Available", reason: null });
+    expect(await deadLetters()).toEqual([]);
+    expect(await ledger()).toMatchObject({ delivered: 8, deadLettered: 0, exportedItems: 8 });
+  });
+
+  it("took a hundred times grows again", async () => {
+    const { limitTo, sizesOfMinute } = await setUpQuiet(8);
+    limitTo(4);
+    await sizesOfMinute();
+    limitTo(8);
+    for (let minutes = 0; minutes < 50; minutes++) expect(await sizesOfMinute()).toEqual([4, 4]);
+    expect(await sizesOfMinute()).toEqual([8]);
+  });
+
+  it("refuses for its size, however small, leaves the receiver alone after 64 and the messages to go on", async () => {
+    const { limitTo, sizesOfMinute, receive, requests, ledger } = await setUpQuiet(200);
+    limitTo(0);
+    const sizes = [await sizesOfMinute(), await sizesOfMinute(), await sizesOfMinute()];
+    expect(sizes[0]).toEqual([200]);
+    expect(sizes[1]?.slice(0, 8)).toEqual([100, 50, 25, 12, 6, 3, 1, 1]);
+    expect(sizes.flat()).toHaveLength(64);
+    expect(await sizesOfMinute()).toEqual([1]);
+    limitTo(1);
+    await receive("counter7 1");
+    expect(requests().at(-1)?.[0]).toMatch(/^counter7=2@/);
+    expect(await ledger()).toMatchObject({ pending: 0, deadLettered: 0 });
+    // All the rest: a hundred of them are taken, two at once are not, and the others go on one by one.
+    const after = await sizesOfMinute();
+    expect(after.slice(0, 102)).toEqual([...new Array(100).fill(1), 2, 1]);
+    expect(after.reduce((sum, size) => sum + size, 0)).toBe(200);
   });
 
   it("refuses for its size takes nothing from the size of messages' batches", async () => {
@@ -363,7 +460,7 @@ describe("a failure of the store or the code", () => {
       const store = patched(plain.store, (lane) => ({
         async [method](...parameters: never[]) {
           if (isFailing) throw new Error("The disk is gone");
-          await (lane[method] as (...all: never[]) => Promise<void>)(...parameters);
+          return await (lane[method] as (...all: never[]) => Promise<never>)(...parameters);
         },
       }));
       const { receive, elapse, requests, lane } = plain.restarted({ store });

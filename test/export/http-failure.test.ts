@@ -52,17 +52,22 @@ function unanswered(reason: RegExp) {
   return { kind: "retryable", answered: false, reason: expect.stringMatching(reason) };
 }
 
+/** The same, and the receiver cannot have taken the request up. */
+function unsent(reason: RegExp) {
+  return { ...unanswered(reason), isUnsent: true };
+}
+
 describe("export() without a connection", () => {
-  it("is retryable when the connection is refused", async () => {
+  it("is retryable when the connection is refused, and was not sent", async () => {
     const server = await startTcp(() => {});
     await server.close();
-    expect(await exportTo(`http://127.0.0.1:${server.port}`)).toEqual(unanswered(/refused/));
+    expect(await exportTo(`http://127.0.0.1:${server.port}`)).toEqual(unsent(/refused/));
   });
 
-  it("is retryable when the host is unknown", async () => {
+  it("is retryable when the host is unknown, and was not sent", async () => {
     // Names below .invalid never resolve. Source: RFC 6761, 6.4.
     expect(await exportTo("http://collector.invalid:4318")).toEqual(
-      unanswered(/host name (is unknown|could not be resolved)/),
+      unsent(/host name (is unknown|could not be resolved)/),
     );
   });
 
@@ -78,7 +83,7 @@ describe("export() without a connection", () => {
     expect(await exportTo("http://127.0.0.1:6000")).toEqual(unanswered(/HTTP clients keep away from/));
   });
 
-  it("is retryable when the certificates cannot be read, and goes on once they can", async () => {
+  it("is retryable when the certificates cannot be read, was not sent, and goes on once they can", async () => {
     const own = createSelfSigned();
     const { port } = await until(startHttps(own));
     let isMounted = false;
@@ -89,7 +94,7 @@ describe("export() without a connection", () => {
       },
     });
     const outcome = await exporter.export("logs", new Uint8Array(), {});
-    expect(outcome).toEqual(unanswered(/certificate or key of this destination is missing/));
+    expect(outcome).toEqual(unsent(/certificate or key of this destination is missing/));
     isMounted = true;
     expect(await exporter.export("logs", new Uint8Array(), {})).toEqual({ kind: "accepted" });
   });
@@ -120,7 +125,7 @@ describe("export() to what is no OTLP/HTTP receiver", () => {
   it("is retryable with TLS on a plaintext port", async () => {
     const { port } = await until(startHttp());
     const outcome = await exportTo(`https://127.0.0.1:${port}`, { tls: () => ({}) });
-    expect(outcome).toEqual(unanswered(/does not speak TLS/));
+    expect(outcome).toEqual(unsent(/does not speak TLS/));
   });
 });
 

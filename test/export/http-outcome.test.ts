@@ -238,8 +238,8 @@ describe("export() of a request that was answered otherwise", () => {
     [401, /another credential/],
     [403, /may not write logs/],
     [404, /nothing at \/v1\/logs.*logs pipeline/],
-    [405, /no requests at \/v1\/logs/],
-    [415, /gzip/],
+    [405, /^The receiver answered HTTP 405 to POST \/v1\/logs: is this the path of an OTLP receiver\?$/],
+    [415, /415 to POST \/v1\/logs: it takes no protobuf.*gzip; check the path.*compression/],
     [504, /proxy/],
   ])("HTTP %i says what to do", async (status, advice) => {
     expect(await outcomeOf({ status }, "logs")).toMatchObject({ reason: expect.stringMatching(advice) });

@@ -1,4 +1,5 @@
-import type { ClientHttp2Stream, ServerHttp2Stream } from "node:http2";
+import { once } from "node:events";
+import { type ClientHttp2Stream, constants, type ServerHttp2Stream } from "node:http2";
 import { afterEach, describe, expect, it } from "vitest";
 import { createSessions } from "../../pipeline/export/sessions.ts";
 import { answer, startHttp2, startTcp } from "./raw-server.ts";
@@ -95,6 +96,25 @@ describe("createSessions()", () => {
     const request = sessions.request("POST", "/", {}, {});
     sessions.rotate(5000);
     await expect(request).rejects.toThrow("the connection was given up");
+  });
+
+  it("gives up a connection that it has closed, when the peer does not close it as well", async () => {
+    const server = await startTcp((socket) => {
+      socket.allowHalfOpen = true;
+      socket.resume();
+    });
+    closing.push(server.close);
+    const url = `http://127.0.0.1:${server.port}`;
+    const sessions = createSessions({ url, connectTimeoutMs: 1000, tls: () => tls });
+    closing.push(sessions.close);
+    const stream = await sessions.request("POST", "/", {}, {});
+    stream.on("error", () => {});
+    const { session } = stream;
+    if (session === undefined) throw new Error("The stream has no connection");
+    const ended = once(session, "close");
+    stream.close(constants.NGHTTP2_CANCEL);
+    sessions.rotate(5000);
+    await ended;
   });
 
   it("close() ends every connection, old ones too, and refuses what comes later", async () => {

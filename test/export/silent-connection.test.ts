@@ -25,7 +25,7 @@ async function behindNetwork() {
   closing.push(proxy.close);
   const exporter = createGrpcExporter({
     url: `http://127.0.0.1:${proxy.port}`,
-    timeoutMs: 150,
+    timeoutMs: 1000,
     compression: "none",
     headers: {},
     userAgent: "test/1",

@@ -42,18 +42,23 @@ function unanswered(reason: RegExp) {
   return { kind: "retryable", answered: false, reason: expect.stringMatching(reason) };
 }
 
+/** The same, and the receiver cannot have taken the request up. */
+function unsent(reason: RegExp) {
+  return { ...unanswered(reason), isUnsent: true };
+}
+
 const certificate = createSelfSigned();
 
 describe("export() without a connection", () => {
-  it("is retryable when the connection is refused", async () => {
+  it("is retryable when the connection is refused, and was not sent", async () => {
     const server = await startTcp(() => {});
     await server.close();
-    expect(await exportTo(`http://127.0.0.1:${server.port}`)).toEqual(unanswered(/refused/));
+    expect(await exportTo(`http://127.0.0.1:${server.port}`)).toEqual(unsent(/refused/));
   });
 
-  it("is retryable when the host is unknown", async () => {
+  it("is retryable when the host is unknown, and was not sent", async () => {
     // Names below .invalid never resolve. Source: RFC 6761, 6.4.
-    expect(await exportTo("http://receiver.invalid:4317")).toEqual(unanswered(/host name|No connection/));
+    expect(await exportTo("http://receiver.invalid:4317")).toEqual(unsent(/host name|No connection/));
   });
 
   it("is retryable when plain text meets a TLS port", async () => {
@@ -65,7 +70,7 @@ describe("export() without a connection", () => {
     const sink = await startSink();
     closing.push(sink.close);
     const outcome = await exportTo(sink.url.replace("http:", "https:"));
-    expect(outcome).toEqual(unanswered(/does not speak TLS|check that the port speaks/));
+    expect(outcome).toEqual(unsent(/does not speak TLS|check that the port speaks/));
   });
 
   it("is retryable when the peer speaks HTTP/1 only", async () => {
@@ -87,28 +92,28 @@ describe("export() without a connection", () => {
     expect(await exportTo(`http://127.0.0.1:${port}`)).toMatchObject({ kind: "retryable", answered: false });
   });
 
-  it("is retryable when no TLS handshake comes in time, and connects anew then", async () => {
+  it("is retryable when no TLS handshake comes in time, was not sent, and connects anew then", async () => {
     const server = await until(startTcp(() => {}));
-    const exporter = exporterFor(`https://127.0.0.1:${server.port}`, { timeoutMs: 100 });
+    const exporter = exporterFor(`https://127.0.0.1:${server.port}`, { timeoutMs: 300 });
     for (let attempt = 0; attempt < 2; attempt++) {
       const outcome = await exporter.export("metrics", new Uint8Array(), {});
-      expect(outcome).toEqual(unanswered(/No (answer|connection) came/));
+      expect(outcome).toEqual(unsent(/No (answer|connection) came/));
     }
     expect(server.connections()).toBe(2);
   });
 });
 
 describe("export() over TLS", () => {
-  it("is retryable when the receiver's certificate is not trusted", async () => {
+  it("is retryable when the receiver's certificate is not trusted, and was not sent", async () => {
     const { port } = await until(startHttp2(() => {}, certificate));
-    expect(await exportTo(`https://localhost:${port}`)).toEqual(unanswered(/certificate is self-signed/));
+    expect(await exportTo(`https://localhost:${port}`)).toEqual(unsent(/certificate is self-signed/));
   });
 
   it("is retryable when the receiver's certificate is for another host", async () => {
     const foreign = createSelfSigned({ dns: ["elsewhere.example"], ipv4: [] });
     const { port } = await until(startHttp2(() => {}, foreign));
     const outcome = await exportTo(`https://127.0.0.1:${port}`, { tls: () => ({ ca: [foreign.cert] }) });
-    expect(outcome).toEqual(unanswered(/another host name/));
+    expect(outcome).toEqual(unsent(/another host name/));
   });
 
   it("delivers to a receiver whose certificate is trusted, and reads the certificates at each connect", async () => {
@@ -123,12 +128,12 @@ describe("export() over TLS", () => {
     expect(await attempt()).toEqual({ kind: "accepted" });
   });
 
-  it("is retryable when the certificates cannot be used", async () => {
+  it("is retryable when the certificates cannot be used, and was not sent", async () => {
     const { port } = await until(startHttp2(() => {}, certificate));
     const outcome = await exportTo(`https://localhost:${port}`, {
       tls: () => ({ cert: "no PEM", key: "no PEM" }),
     });
-    expect(outcome).toMatchObject({ kind: "retryable", answered: false });
+    expect(outcome).toMatchObject({ kind: "retryable", answered: false, isUnsent: true });
   });
 });
 
@@ -149,6 +154,15 @@ describe("export() with an answer that is no receiver's", () => {
       startHttp2((stream) => {
         stream.respond({ ":status": 200, "content-type": "text/html" });
         stream.end("<html></html>");
+      }),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/no gRPC receiver/));
+  });
+
+  it("does not take the words of who answered for a connection that did not come about", async () => {
+    const { port } = await until(
+      startHttp2((stream) => {
+        stream.respond({ ":status": 200, "content-type": "client error (Connect)" }, { endStream: true });
       }),
     );
     expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/no gRPC receiver/));
@@ -294,7 +308,7 @@ describe("export() with an answer of which only the status can be read", () => {
         stream.write(Buffer.alloc(6_000_000));
       }),
     );
-    expect(await exportTo(`http://127.0.0.1:${port}`, { timeoutMs: 200 })).toEqual(
+    expect(await exportTo(`http://127.0.0.1:${port}`, { timeoutMs: 1000 })).toEqual(
       unanswered(/No answer came in time/),
     );
   });
@@ -305,7 +319,6 @@ describe("export() on a connection that is lost", () => {
     "NGHTTP2_NO_ERROR",
     "NGHTTP2_PROTOCOL_ERROR",
     "NGHTTP2_INTERNAL_ERROR",
-    "NGHTTP2_REFUSED_STREAM",
     "NGHTTP2_CANCEL",
     "NGHTTP2_ENHANCE_YOUR_CALM",
     "NGHTTP2_INADEQUATE_SECURITY",
@@ -336,6 +349,100 @@ describe("export() on a connection that is lost", () => {
       expect(server.connections()).toBe(2);
     },
   );
+
+  it.each(["NGHTTP2_NO_ERROR", "NGHTTP2_ENHANCE_YOUR_CALM"] as const)(
+    "sends again at once, over another connection, what the peer says it left aside with GOAWAY %s",
+    async (code) => {
+      let requests = 0;
+      const server = await until(
+        startHttp2((stream) => {
+          requests += 1;
+          // The ids of a client's streams are odd: the first one is the last that is taken up.
+          if (stream.id === 3) stream.session?.goaway(constants[code], 1);
+          else answer(stream, new Uint8Array(), { "grpc-status": "0" });
+        }),
+      );
+      const exporter = exporterFor(`http://127.0.0.1:${server.port}`);
+      expect(await exporter.export("metrics", new Uint8Array(), {})).toEqual({ kind: "accepted" });
+      expect(await exporter.export("metrics", new Uint8Array(), {})).toEqual({ kind: "accepted" });
+      expect(requests).toBe(3);
+      expect(server.connections()).toBe(2);
+    },
+  );
+
+  it.each(["NGHTTP2_ENHANCE_YOUR_CALM", "NGHTTP2_REFUSED_STREAM"] as const)(
+    "does not send again at once what the peer may have taken up before GOAWAY %s",
+    async (code) => {
+      let requests = 0;
+      const server = await until(
+        startHttp2((stream) => {
+          requests += 1;
+          stream.session?.goaway(constants[code], 1);
+        }),
+      );
+      const outcome = await exportTo(`http://127.0.0.1:${server.port}`);
+      expect(outcome).toEqual(unanswered(/without an answer/));
+      expect(requests).toBe(1);
+    },
+  );
+
+  it("sends again at once, over another connection, what the peer refuses to take up", async () => {
+    let requests = 0;
+    const server = await until(
+      startHttp2((stream, body) => {
+        requests += 1;
+        if (requests === 1) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+        else answer(stream, new Uint8Array(), { "grpc-status": body.length === 105 ? "0" : "3" });
+      }),
+    );
+    const exporter = exporterFor(`http://127.0.0.1:${server.port}`);
+    expect(await exporter.export("metrics", new Uint8Array(100), {})).toEqual({ kind: "accepted" });
+    expect(requests).toBe(2);
+    expect(server.connections()).toBe(2);
+  });
+
+  it("is retryable, and was not sent, when the peer refuses to take it up a second time", async () => {
+    let requests = 0;
+    const { port } = await until(
+      startHttp2((stream) => {
+        requests += 1;
+        stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      }),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unsent(/turned the request away unread/));
+    expect(requests).toBe(2);
+  });
+
+  it("leaves other requests alone when the peer refuses to take one up", async () => {
+    const held = Promise.withResolvers<ServerHttp2Stream>();
+    const server = await until(
+      startHttp2((stream) => {
+        if (stream.id === 3) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+        else if (server.connections() === 1) held.resolve(stream);
+        else answer(stream, new Uint8Array(), { "grpc-status": "0" });
+      }),
+    );
+    const exporter = exporterFor(`http://127.0.0.1:${server.port}`);
+    const first = exporter.export("metrics", new Uint8Array(), {});
+    const stream = await held.promise;
+    expect(await exporter.export("logs", new Uint8Array(), {})).toEqual({ kind: "accepted" });
+    answer(stream, new Uint8Array(), { "grpc-status": "0" });
+    expect(await first).toEqual({ kind: "accepted" });
+    expect(server.connections()).toBe(2);
+  });
+
+  it("takes a stream that is refused after its answer began for one that may have been taken up", async () => {
+    let requests = 0;
+    const { port } = await until(
+      startHttp2((stream) => {
+        requests += 1;
+        stream.respond({ ":status": 200, "content-type": "application/grpc" });
+        stream.write("x", () => stream.close(constants.NGHTTP2_REFUSED_STREAM));
+      }),
+    );
+    expect(await exportTo(`http://127.0.0.1:${port}`)).toEqual(unanswered(/./));
+    expect(requests).toBe(1);
+  });
 
   it("takes an answer that comes after GOAWAY, and connects anew then", async () => {
     const server = await until(
@@ -395,7 +502,7 @@ describe("export() on a connection that is lost", () => {
   it("is retryable when no answer comes in time, and connects anew then", async () => {
     const sink = await startSink({ behaviour: { kind: "hang" } });
     closing.push(sink.close);
-    const exporter = exporterFor(sink.url, { timeoutMs: 100 });
+    const exporter = exporterFor(sink.url, { timeoutMs: 1000 });
     expect(await exporter.export("logs", new Uint8Array(), {})).toEqual(unanswered(/No answer came in time/));
     sink.behave({ kind: "accept" });
     expect(await exporter.export("logs", new Uint8Array(), {})).toEqual({ kind: "accepted" });

@@ -77,17 +77,18 @@ test("what goes wrong is told in an operator's words", async () => {
   const away = await startTcp(() => {});
   await away.close();
   closing.push(plain.close, secure.close, silent.close, cut.close);
-  const cases: [string, RegExp][] = [
-    [`http://127.0.0.1:${away.port}`, /connection was refused/],
-    ["http://collector.invalid:4318", /host name/],
-    [`https://127.0.0.1:${plain.port}`, /does not speak TLS/],
-    [`https://127.0.0.1:${secure.port}`, /authority is not trusted/],
+  const cases: [string, RegExp, { isUnsent: true }?][] = [
+    [`http://127.0.0.1:${away.port}`, /connection was refused/, { isUnsent: true }],
+    ["http://collector.invalid:4318", /host name/, { isUnsent: true }],
+    [`https://127.0.0.1:${plain.port}`, /does not speak TLS/, { isUnsent: true }],
+    [`https://127.0.0.1:${secure.port}`, /authority is not trusted/, { isUnsent: true }],
     [`http://127.0.0.1:${cut.port}`, /before its answer was complete/],
     [`http://127.0.0.1:${silent.port}`, /No complete answer came within 2000 ms/],
   ];
-  for (const [origin, reason] of cases) {
+  for (const [origin, reason, unsent] of cases) {
     const outcome = await exporterFor(origin, { timeoutMs: 2000 }).export("metrics", someBytes, {});
     assert.ok(outcome.kind === "retryable" && !outcome.answered, `${origin}: ${outcome.kind}`);
     assert.match(outcome.reason, reason);
+    assert.equal(outcome.isUnsent, unsent?.isUnsent, origin);
   }
 });

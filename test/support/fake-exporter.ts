@@ -15,6 +15,7 @@ export const outcomes = {
   accepted: { kind: "accepted" },
   unavailable: { kind: "retryable", reason: "UNAVAILABLE: try later", answered: true },
   cut: { kind: "retryable", reason: "The connection was cut", answered: false },
+  unconnected: { kind: "retryable", reason: "The connection was refused", answered: false, isUnsent: true },
   unauthenticated: { kind: "misconfigured", reason: "UNAUTHENTICATED: who are you" },
   invalid: { kind: "refused", reason: "INVALID_ARGUMENT: bad data", tooLarge: false },
   tooLarge: { kind: "refused", reason: "RESOURCE_EXHAUSTED: message too large", tooLarge: true },

@@ -9,6 +9,7 @@
  * ${userProperty.NAME}  User Property NAME, which may contain full stops; the last one of that name
  * ```
  */
+import { userPropertyOf } from "./expression/user-property.ts";
 import type { MqttMessage } from "./message.ts";
 
 export interface Template<Context = MqttMessage> {
@@ -76,9 +77,10 @@ export function messagePart(name: string): Part<MqttMessage> | undefined {
   if (name === "topic") return ({ topic }) => topic;
   if (name === "clientId") return ({ clientId }) => clientId;
   if (name === "messageId") return ({ messageId }) => messageId;
-  const [, level] = /^topic\.([1-9]\d{0,4})$/.exec(name) ?? [];
-  if (level !== undefined) return ({ topic }) => topic.split("/")[Number(level) - 1];
+  const level = Number(/^topic\.([1-9]\d{0,4})$/.exec(name)?.[1]);
+  // No further than there, however many levels a sender makes up.
+  if (level > 0) return ({ topic }) => topic.split("/", level)[level - 1];
   const [, property] = /^userProperty\.(.+)$/s.exec(name) ?? [];
   if (property === undefined) return undefined;
-  return ({ userProperties }) => userProperties.findLast(([key]) => key === property)?.[1];
+  return ({ userProperties }) => userPropertyOf(userProperties, property);
 }

@@ -1,3 +1,5 @@
+import type { CredentialCondition } from "./credential-report.ts";
+
 /** How a bridge does. */
 export interface BridgeReport {
   name: string;
@@ -9,4 +11,6 @@ export interface BridgeReport {
   droppedWhenBusy: number;
   /** Why it is not connected, or acknowledges nothing; null while all is well. */
   reason: string | null;
+  /** Undefined: it has none, or has not started. */
+  credentials?: CredentialCondition | undefined;
 }

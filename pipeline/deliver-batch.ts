@@ -45,7 +45,6 @@ export interface Sendable {
 /** Nothing but messages that are older than their lane waits, and expired ones. */
 export interface Overdue {
   kind: "overdue";
-  messagesBySource: ReadonlyMap<string, number>;
 }
 
 /** No messages, but series of which nothing new came: see `Encoder.restate`. */
@@ -127,7 +126,7 @@ function createBuilder({ encoder, parse, sealedAtUs, overdueUntilUs, limits }: P
   let hopeless: Hopeless | undefined;
   let broken: Broken | undefined;
   let oldestArrivedAtUs = Number.POSITIVE_INFINITY;
-  const overdue = { messages: 0, bytes: 0, messagesBySource: new Map<string, number>() };
+  const overdue = { messages: 0, bytes: 0 };
 
   function include({ id }: StoredMessage) {
     range = { firstId: range?.firstId ?? id, lastId: id, sealedAtUs };
@@ -150,8 +149,6 @@ function createBuilder({ encoder, parse, sealedAtUs, overdueUntilUs, limits }: P
     include(message);
     overdue.messages += 1;
     overdue.bytes += message.payload.byteLength;
-    const { messagesBySource } = overdue;
-    messagesBySource.set(message.source, (messagesBySource.get(message.source) ?? 0) + 1);
     return true;
   }
 
@@ -203,10 +200,7 @@ function createBuilder({ encoder, parse, sealedAtUs, overdueUntilUs, limits }: P
     },
     finish(): Prepared | Broken | undefined {
       if (range === undefined) return undefined;
-      if (overdue.messages > 0) {
-        const { messagesBySource } = overdue;
-        return { batch: range, expired, content: { kind: "overdue", messagesBySource } };
-      }
+      if (overdue.messages > 0) return { batch: range, expired, content: { kind: "overdue" } };
       if (hopeless) return { batch: range, expired, content: hopeless };
       if (broken) return broken;
       try {

@@ -1,5 +1,4 @@
-import type { Hopeless, Overdue, Prepared } from "./deliver-batch.ts";
-import type { createDeadLetterLog } from "./deliver-log.ts";
+import type { Hopeless, Prepared } from "./deliver-batch.ts";
 import { type RestartOptions, restartSeries } from "./deliver-restart.ts";
 import type { Batch, DeadLetterReason, Settlement } from "./store/batch-store.ts";
 
@@ -10,9 +9,8 @@ export type Death = Omit<Hopeless, "kind" | "reason"> & { reason: DeadLetterReas
 export function createBurial(options: {
   attempted: Pick<RestartOptions, "lane" | "encoder" | "parse">;
   deliverWithinMs: number | undefined;
-  log: ReturnType<typeof createDeadLetterLog>;
 }) {
-  const { attempted, deliverWithinMs = 0, log } = options;
+  const { attempted, deliverWithinMs = 0 } = options;
 
   return {
     /** One message is refused, or can never be sent. */
@@ -21,9 +19,8 @@ export function createBurial(options: {
       expired: number,
       unansweredLastId: number,
     ): Promise<Settlement> {
-      const { id, source } = message;
+      const { id } = message;
       const letter = { reason, detail, possiblyDelivered: id <= unansweredLastId };
-      log({ source, ...letter });
       const range = { firstId: id, lastId: id, attemptLastId: unansweredLastId };
       const isSeriesTouched = letter.possiblyDelivered && items !== undefined;
       const state = isSeriesTouched ? await restartSeries({ ...attempted, ...range }) : undefined;
@@ -33,12 +30,10 @@ export function createBurial(options: {
     /** All messages of a batch have waited too long. */
     async overdue(
       { firstId, lastId }: Batch,
-      { messagesBySource }: Overdue,
       { expired }: Pick<Prepared, "expired">,
       unansweredLastId: number,
     ): Promise<Settlement> {
       const detail = `Cannot deliver within ${deliverWithinMs / 1000} s of the arrival: the receiver did not take it`;
-      for (const [source, messages] of messagesBySource) log({ source, reason: "overdue", detail }, messages);
       const range = { firstId, lastId, attemptLastId: unansweredLastId };
       const isAttempted = firstId <= unansweredLastId;
       const state = isAttempted ? await restartSeries({ ...attempted, ...range }) : undefined;

@@ -83,7 +83,7 @@ export function createLaneDelivery(deps: LaneDeliveryDeps): LaneDelivery {
     return waitedMs < 0 ? 0 : Math.max(0, batching.latencyMs - waitedMs);
   }
 
-  /** True: nothing that was due is left. */
+  /** True: none of the messages that were due is left. */
   async function sendDue(force: boolean, pass: Pass): Promise<boolean> {
     await sender.ready();
     const backlog = await lane.backlog();
@@ -95,7 +95,7 @@ export function createLaneDelivery(deps: LaneDeliveryDeps): LaneDelivery {
     if (!isDue && !mayRestate) return true;
     const isHeldBack = pause.leftMs > 0 && (!force || pause.isServers);
     if (isHeldBack || (isDue && !(await sender.send(pass)))) return false;
-    return await sender.restate(pass);
+    return await sender.restate(pass, async () => dueInMs(await lane.backlog()) === 0);
   }
 
   async function flushNow(force: boolean, signal: AbortSignal) {

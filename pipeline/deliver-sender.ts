@@ -15,12 +15,12 @@
  * Nothing is saved ahead of a settlement: a crash at any point sends the open batch again, byte for byte.
  */
 import type { Clock } from "./clock.ts";
-import { type AttemptObserver, createAttempts } from "./deliver-attempts.ts";
+import { type AttemptObserver, createAttempts, type Postponing } from "./deliver-attempts.ts";
 import type { Prepared, Restated, Sendable } from "./deliver-batch.ts";
 import { createBurial, type Death } from "./deliver-burial.ts";
 import { createLaneHealth } from "./deliver-health.ts";
 import { createBatchLimits } from "./deliver-limits.ts";
-import { createDeadLetterLog } from "./deliver-log.ts";
+import { createBurialLog } from "./deliver-log.ts";
 import { createNextBatch } from "./deliver-next.ts";
 import { createOpenBatch } from "./deliver-open.ts";
 import { createPause } from "./deliver-pause.ts";
@@ -49,7 +49,6 @@ export interface LaneSenderDeps {
 }
 
 type Taken = ExportOutcome & { kind: "accepted" | "partial" };
-type Repeatable = ExportOutcome & { kind: "retryable" | "misconfigured" };
 
 /** What one pass over the waiting messages works with. */
 export interface Pass {
@@ -69,7 +68,16 @@ export function createLaneSender(deps: LaneSenderDeps) {
   const ahead = createNextBatch({ lane, encoder, restatements, parse, deliverWithinMs, clock });
   const pause = createPause(clock, random);
   const limits = createBatchLimits();
-  const batches = createOpenBatch({ lane, encoder, ahead, restatements, limits, pause, logger });
+  const batches = createOpenBatch({
+    lane,
+    encoder,
+    ahead,
+    restatements,
+    limits,
+    pause,
+    logger,
+    logBurials: createBurialLog(laneKey(lane.name), { clock, logger }),
+  });
   const { settle } = batches;
   const health = createLaneHealth(lane.name, logger, deliverWithinMs);
   const { wentUnanswered } = ahead;
@@ -86,7 +94,6 @@ export function createLaneSender(deps: LaneSenderDeps) {
   const burial = createBurial({
     attempted: { lane, encoder, parse },
     deliverWithinMs,
-    log: createDeadLetterLog(laneKey(lane.name), { clock, logger }),
   });
 
   let warning: string | null = null;
@@ -95,7 +102,7 @@ export function createLaneSender(deps: LaneSenderDeps) {
   async function attempt({ batch, expired, content }: Prepared, pass: Pass): Promise<boolean> {
     if (content.kind === "hopeless") return await bury(content, expired, pass);
     if (content.kind === "overdue") {
-      await settle(await burial.overdue(batch, content, { expired }, ahead.unansweredLastId), pass);
+      await settle(await burial.overdue(batch, { expired }, ahead.unansweredLastId), pass);
       return true;
     }
     if (content.kind === "restated") return await restate(batch, content, pass);
@@ -129,13 +136,15 @@ export function createLaneSender(deps: LaneSenderDeps) {
       case "accepted":
       case "partial":
         taken(outcome, pass);
+        restatements.accepted();
         return await endRestatement(restatement, pass);
       case "retryable":
       case "misconfigured":
         return await repeat(batch, outcome, pass);
       case "refused":
         // The line would come again with every restatement, and alternate with the one of the next success.
-        health.change("notRestated", outcome.reason, { silent: true });
+        health.change(outcome.tooLarge ? "restatedTooMuch" : "notRestated", outcome.reason, { silent: true });
+        if (outcome.tooLarge) restatements.refusedForSize(restatement);
         return await endRestatement(restatement, pass);
       default:
         return outcome satisfies never;
@@ -156,9 +165,9 @@ export function createLaneSender(deps: LaneSenderDeps) {
     pass.sent.batches += 1;
   }
 
-  async function repeat(batch: Batch, outcome: Repeatable, pass: Pass): Promise<false> {
+  async function repeat(batch: Batch, outcome: Postponing, pass: Pass): Promise<false> {
     const isUnanswered = outcome.kind === "retryable" && !outcome.answered;
-    if (isUnanswered && pass.signal.aborted) return await attempts.giveBack(batch);
+    if (isUnanswered && pass.signal.aborted) return await attempts.giveBack(batch, outcome);
     limits.failed();
     return await attempts.repeat(batch, outcome);
   }
@@ -227,13 +236,15 @@ export function createLaneSender(deps: LaneSenderDeps) {
       }
       return !batches.isOpen && ahead.cursor >= pass.lastId;
     },
-    /** State the series again that are due, when no batch is open. True: all of them were. */
-    async restate(pass: Pass): Promise<boolean> {
+    /** State the series again that are due, when no batch is open, until messages are. False: wait. */
+    async restate(pass: Pass, areMessagesDue: () => Promise<boolean>): Promise<boolean> {
       while (!batches.isOpen && !pass.signal.aborted) {
         const next = ahead.restatement();
         if (!next) return true;
         await batches.seal(next);
         if (!(await attempt(next, pass))) return false;
+        // The last of many may take long, and with a slow receiver the first is due again by then.
+        if (await areMessagesDue()) return true;
       }
       return true;
     },

@@ -48,9 +48,18 @@ function formatIssue({ file, line, path, message }: ConfigIssue): string {
   return `${place}${path === "" ? "" : `${path}: `}${message}`;
 }
 
-/** The store's quota or its disk is full; nothing of the append was stored (503). */
+/** The store's quota or its disk is full; nothing of the append was stored (503). The message is fit for a sender. */
 export class StoreFullError extends Error {
-  override readonly name = "StoreFullError";
+  override readonly name: string = "StoreFullError";
+}
+
+/** What a full store cannot do, as its messages have it. */
+export const storing = "store the messages";
+export const replaying = "replay the dead letter";
+
+/** It is the disk. */
+export class DiskFullError extends StoreFullError {
+  override readonly name = "DiskFullError";
 }
 
 /** The messages are stored, but a lane that owes one has not settled it in time (503); a repeat joins them. */

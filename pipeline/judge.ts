@@ -1,8 +1,8 @@
-/** What is decided of a message before it is stored: pure, but for what it tells of oddities. */
+/** What is decided of a message before it is stored: pure, but for rate limits, last values and what it tells of oddities. */
 import type { Origin } from "./config/config.ts";
 import { createLaneFilter, type LaneFilter } from "./lane-filter.ts";
 import type { LaneName, MqttMessage, Signal } from "./message.ts";
-import type { Items, Oddities, ParseOptions, PayloadFormat } from "./payload/format.ts";
+import type { Items, Oddities, ParseOptions, PayloadFormat, Recall } from "./payload/format.ts";
 import { itemsFor } from "./routes.ts";
 import { matchesTopicFilter } from "./source/topic.ts";
 import type { Verdict } from "./store/batch-store.ts";
@@ -33,9 +33,9 @@ export interface Judge {
   /** The rules of the front door; undefined: the message passes. */
   findFault(source: Origin, message: MqttMessage): Died | undefined;
   /** What the payload says, and for whom; no rate limit is kept to. */
-  checkPayload(source: Origin, message: MqttMessage): Accepted | Died | Dropped;
+  checkPayload(source: Origin, message: MqttMessage, recall?: Recall): Accepted | Died | Dropped;
   /** For a message that passes the front door: whether it has expired, then its payload. */
-  judge(source: Origin, message: MqttMessage, times: Times): Verdict;
+  judge(source: Origin, message: MqttMessage, times: Times, recall?: Recall): Verdict;
 }
 
 export interface Times {
@@ -74,9 +74,9 @@ export function createJudge({ format, lanes, payloadBytesMax, onOddities, admits
   function checkPayload(
     { lenient }: Origin,
     message: MqttMessage,
-    admits?: ParseOptions["admits"],
+    options: Pick<ParseOptions, "admits" | "recall">,
   ): Accepted | Died | Dropped {
-    const parsed = format.parse(message, { lenient, audit: onOddities !== undefined, admits });
+    const parsed = format.parse(message, { lenient, audit: onOddities !== undefined, ...options });
     if (parsed.kind === "refused") {
       const { path, message: detail } = parsed.refusal;
       return { kind: "deadLettered", reason: "invalidPayload", path, detail };
@@ -106,12 +106,21 @@ export function createJudge({ format, lanes, payloadBytesMax, onOddities, admits
 
   return {
     findFault,
-    checkPayload: (source, message) => checkPayload(source, message),
-    judge(source, message, times) {
+    checkPayload: (source, message, recall) => checkPayload(source, message, { recall }),
+    judge(source, message, times, recall) {
       const expiresAtUs = expiryOf(message, times);
       if (expiresAtUs !== undefined && times.arrivedAtUs >= expiresAtUs) return { kind: "expired" };
-      const verdict = checkPayload(source, message, admits);
-      return verdict.kind === "accepted" ? { ...verdict, expiresAtUs } : verdict;
+      const throttledBy: string[] = [];
+      const verdict = checkPayload(source, message, {
+        recall,
+        admits(limit, met) {
+          const passes = admits === undefined || admits(limit, met);
+          if (!passes) throttledBy.push(limit.name);
+          return passes;
+        },
+      });
+      if (verdict.kind !== "accepted") return verdict;
+      return { ...verdict, expiresAtUs, throttledBy: throttledBy.length === 0 ? undefined : throttledBy };
     },
   };
 }

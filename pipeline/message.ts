@@ -42,6 +42,30 @@ export interface MqttMessage {
   messageExpiryIntervalSeconds?: number | undefined;
   contentType?: string | undefined;
   userProperties: readonly UserProperty[];
+  /** Names of the rate limits that dropped it on some of its ways when it arrived. */
+  throttledBy?: readonly string[] | undefined;
+  /** What stands in for inputs of rules that its payload lacks, as it was known when it arrived. */
+  lastValues?: readonly LastValue[] | undefined;
+}
+
+/** An input of a rule whose last value is remembered for each source and topic. */
+export interface RuleInput {
+  /** The mapping, or the node of a graph, such as "Mapping thermostat". */
+  rule: string;
+  /** Path of the input as it is written; in a rule with `each`, behind the path of that. */
+  input: string;
+}
+
+/** The same of one member of the payload. */
+export interface RememberedInput extends RuleInput {
+  /** What the asterisk of `each` stands for, as a JSON array; "" without `each`. */
+  member: string;
+}
+
+/** A value that an input had in an earlier message. */
+export interface LastValue extends RememberedInput {
+  /** JSON text; `null`: it is not known. */
+  value: string;
 }
 
 /** One lane's identity: one signal of one destination. */
@@ -49,6 +73,9 @@ export interface LaneName {
   destination: string;
   signal: Signal;
 }
+
+/** Lanes of one gateway: bits of a mask that a number holds exactly with room to spare, so that sums stay exact too. */
+export const lanesMax = 48;
 
 /** Text form of a lane's name, as a key in maps, in the store and in logs. */
 export function laneKey({ destination, signal }: LaneName): string {

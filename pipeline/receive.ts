@@ -5,18 +5,19 @@
  */
 import type { Clock } from "./clock.ts";
 import type { Origin } from "./config/config.ts";
-import { createDeadLetterLog } from "./deliver-log.ts";
+import { createBurialLog } from "./deliver-log.ts";
 import { EnvelopeError } from "./errors.ts";
 import type { FilterCounters } from "./filtered.ts";
 import { identityOf } from "./identity.ts";
 import { type Accepted, createJudge, type Died, type Dropped, type JudgedLane, quote } from "./judge.ts";
+import type { LastValues, MessageRecall } from "./last-values.ts";
 import type { Logger } from "./logger.ts";
 import { laneKey, type MqttMessage } from "./message.ts";
 import type { OddityCounters } from "./oddities.ts";
 import type { Oddities, PayloadFormat, Refusal } from "./payload/format.ts";
 import type { Settled, WaitOptions } from "./settled.ts";
 import type { Element, Envelope, Stored } from "./source/adapter.ts";
-import type { Arrival, BatchStore, DeadLetter } from "./store/batch-store.ts";
+import type { Arrival, BatchStore, DeadLetter, Verdict } from "./store/batch-store.ts";
 import { createThrottle } from "./throttle.ts";
 
 /** The one message of a request has a payload beyond the limit; nothing was stored (413). */
@@ -37,6 +38,8 @@ export interface ReceiverOptions {
   settled?: Pick<Settled, "wait"> | undefined;
   oddities?: Pick<OddityCounters, "count"> | undefined;
   filtered?: Pick<FilterCounters, "count"> | undefined;
+  /** Given where rules want last values remembered. */
+  lastValues?: Pick<LastValues, "recall"> | undefined;
   /** Called with the number of accepted messages once they are on disk. */
   onAppended?: ((accepted: number) => void) | undefined;
 }
@@ -60,9 +63,9 @@ export interface Receiver {
 const nothing: Stored = { accepted: 0, duplicates: 0, expired: 0, filtered: 0, deadLettered: 0 };
 
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { store, clock, logger, format, lanes, payloadBytesMax, settled, oddities, filtered, onAppended } =
-    options;
-  const logDeadLetter = createDeadLetterLog(undefined, { clock, logger });
+  const { store, clock, logger, format, lanes, payloadBytesMax, settled } = options;
+  const { oddities, filtered, lastValues, onAppended } = options;
+  const logBurials = createBurialLog(undefined, { clock, logger });
   const sourcesByName = new Map(options.sources.map((source) => [source.name, source]));
   function countOddities(source: string, met: Oddities) {
     for (const [oddity, count] of Object.entries(met) as [keyof Oddities, number][]) {
@@ -78,15 +81,44 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     admits: createThrottle(clock),
   });
 
-  function arrive(source: Origin, element: Element, isArray: boolean, arrivedAtUs: number) {
+  function arrive(
+    source: Origin,
+    element: Element,
+    { isArray, arrivedAtUs, recalls }: { isArray: boolean; arrivedAtUs: number; recalls: Recalls },
+  ): Arrival | undefined {
     if (element.kind === "ignored") return undefined;
     if (element.kind === "broken") return buried(source, element, arrivedAtUs);
     if (element.mayBeDamaged) oddities?.count(source.name, "damagedPayloads", 1);
     const message: MqttMessage = { ...element.message, source: source.name };
     const fault = findFault(source, message);
     if (fault && !isArray) throw refusalOf(fault);
-    const verdict = fault ?? judge(source, message, { arrivedAtUs, deadlineUs: element.expiresAtUs });
-    return { message, arrivedAtUs, identity: identityOf(message), verdict };
+    const recall = lastValues?.recall(message);
+    const verdict = fault ?? judge(source, message, { arrivedAtUs, deadlineUs: element.expiresAtUs }, recall);
+    const identity = identityOf(message);
+    const met = recall?.keep(arrivedAtUs);
+    const arrival = { message: asJudged(message, verdict, recall), arrivedAtUs, identity, verdict, met };
+    if (recall && met) recalls.set(arrival, recall);
+    return arrival;
+  }
+
+  /** What a message had is the last value for those behind it in the same request, and goes if it is not stored. */
+  async function takeIn(source: Origin, { elements, isArray }: Envelope) {
+    const arrivedAtUs = clock.nowUs();
+    const arrivals: Arrival[] = [];
+    const recalls: Recalls = new Map();
+    try {
+      for (const element of elements) {
+        const arrival = arrive(source, element, { isArray, arrivedAtUs, recalls });
+        if (arrival) arrivals.push(arrival);
+      }
+      if (arrivals.length === 0) return undefined;
+      const { repeats, ...stored } = await store.append(arrivals);
+      settleRecalls(recalls, new Set(repeats?.map((index) => arrivals[index])));
+      return { arrivals, stored };
+    } catch (error) {
+      settleRecalls(recalls, recalls);
+      throw error;
+    }
   }
 
   /** Which of them the store knows as repeats is not told. */
@@ -95,36 +127,22 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     for (const { reason } of dropped.slice(0, count)) filtered?.count(source, reason, 1);
   }
 
-  /** A repeat of a dead letter among them is logged like one. */
-  function logDeadLetters(source: string, arrivals: readonly Arrival[]) {
-    for (const { verdict } of arrivals) {
-      if (verdict.kind !== "deadLettered") continue;
-      const { reason, path, detail } = verdict;
-      logDeadLetter({ source, reason, detail: path === "" ? detail : `${path}: ${detail}` });
-    }
-  }
-
   return {
     async receive(source, envelope, waitOptions) {
-      const arrivedAtUs = clock.nowUs();
-      const arrivals: Arrival[] = [];
-      for (const element of envelope.elements) {
-        const arrival = arrive(source, element, envelope.isArray, arrivedAtUs);
-        if (arrival) arrivals.push(arrival);
-      }
-      if (arrivals.length === 0) return nothing;
-      const stored = await store.append(arrivals);
+      const taken = await takeIn(source, envelope);
+      if (taken === undefined) return nothing;
+      const { arrivals } = taken;
+      const { owed = [], burials = [], ...stored } = taken.stored;
       if (stored.accepted > 0) onAppended?.(stored.accepted);
       if (stored.filtered > 0) countFiltered(source.name, arrivals, stored.filtered);
-      if (stored.deadLettered > 0) logDeadLetters(source.name, arrivals);
-      if (settled === undefined) return stored;
-      const { owed = [], ...counts } = stored;
-      await settled.wait(owed, waitOptions);
-      return counts;
+      logBurials(burials);
+      await settled?.wait(owed, waitOptions);
+      return stored;
     },
 
     async replay({ id, message, reason, path, detail, lane }) {
       let verdict: Accepted | Died | Dropped;
+      let recall: MessageRecall | undefined;
       if (lane) {
         const key = laneKey(lane);
         const found = lanes.find(({ name }) => laneKey(name) === key);
@@ -137,13 +155,17 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         const source = sourcesByName.get(message.source);
         if (!source)
           return refused("", `Cannot replay: source ${quote(message.source)} is not configured now`);
-        verdict = findFault(source, message) ?? checkPayload(source, message);
+        recall = lastValues?.recall(message);
+        verdict = findFault(source, message) ?? checkPayload(source, message, recall);
       }
       if (verdict.kind === "deadLettered") return refused(verdict.path, verdict.detail);
       if (verdict.kind === "filtered") {
         return refused("", "Cannot replay: a filter drops the message now; delete the dead letter");
       }
-      const isReplayed = await store.deadLetters.replay(id, { lanes: verdict.lanes });
+      const isReplayed = await store.deadLetters.replay(id, {
+        lanes: verdict.lanes,
+        lastValues: recall && (recall.standIns() ?? []),
+      });
       if (!isReplayed) return { kind: "gone" };
       onAppended?.(1);
       return { kind: "replayed" };
@@ -167,4 +189,19 @@ function refusalOf({ reason, path, detail }: Died): Error {
 
 function refused(path: string, message: string): Replay {
   return { kind: "refused", refusal: { path, message } };
+}
+
+/** The message with what a lane needs to read it as it was judged. */
+function asJudged(message: MqttMessage, verdict: Verdict, recall: MessageRecall | undefined): MqttMessage {
+  const throttledBy = verdict.kind === "accepted" ? verdict.throttledBy : undefined;
+  const lastValues = recall?.standIns();
+  if (throttledBy === undefined && lastValues === undefined) return message;
+  return { ...message, throttledBy, lastValues };
+}
+
+/** What is to be remembered of arrivals. */
+type Recalls = Map<Arrival, MessageRecall>;
+
+function settleRecalls(recalls: Recalls, notStored: Pick<ReadonlySet<unknown>, "has">): void {
+  for (const [arrival, recall] of recalls) recall.settle(!notStored.has(arrival));
 }

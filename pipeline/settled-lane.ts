@@ -28,15 +28,16 @@ export function observeSettled(lane: Lane, onSettled: SettledObserver): Lane {
       return backlog;
     },
     read: (afterId, rowsMax) => lane.read(afterId, rowsMax),
-    state: () => lane.state(),
+    state: (afterId) => lane.state(afterId),
     async seal(batch) {
       await lane.seal(batch);
       open = batch;
     },
     async settle(settlement, next) {
-      await lane.settle(settlement, next);
+      const burials = await lane.settle(settlement, next);
       if (open && settlement.kind !== "unsealed") tell(open.lastId);
       open = next;
+      return burials;
     },
     postpone: (options) => lane.postpone(options),
   };

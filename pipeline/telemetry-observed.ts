@@ -1,5 +1,5 @@
 import type { BridgeReport } from "./bridge-report.ts";
-import { type CredentialReport, daysUntil } from "./credential-report.ts";
+import { type CredentialCondition, type CredentialReport, daysUntil } from "./credential-report.ts";
 import { healthNames, type LaneCondition, reasonCodes } from "./deliver-health.ts";
 import type { FilterCounters } from "./filtered.ts";
 import type { LaneName } from "./message.ts";
@@ -139,13 +139,14 @@ export function observed({ requests, oddities, filtered }: ProcessCounters): Obs
       name: "gateway_credential_days_to_expiry",
       description:
         "Days until a token, a client certificate or a trusted authority ends; negative when it has",
-      points: ({ credentials, nowUs }) =>
-        credentials.flatMap(({ destination, expirations }) =>
-          expirations.map(({ credential, expiresAtUs }) => ({
-            value: daysUntil(expiresAtUs, nowUs),
-            attributes: { destination, credential },
-          })),
+      points: ({ credentials, bridges, nowUs }) => [
+        ...credentials.flatMap(({ destination, ...condition }) =>
+          daysToExpiry({ destination }, condition, nowUs),
         ),
+        ...bridges.flatMap(({ name: bridge, credentials: condition }) =>
+          condition === undefined ? [] : daysToExpiry({ bridge }, condition, nowUs),
+        ),
+      ],
     },
     ofBridges(
       "gauge",
@@ -171,7 +172,24 @@ export function observed({ requests, oddities, filtered }: ProcessCounters): Obs
       description: "Size of the store",
       points: ({ ledger }) => [{ value: ledger.store.bytes }],
     },
+    {
+      kind: "gauge",
+      name: "gateway_store_bytes_max",
+      description: "Quota of the store; a part of it is kept free for what is not a message",
+      points: ({ ledger }) => [{ value: ledger.store.bytesMax }],
+    },
   ];
+}
+
+function daysToExpiry(
+  owner: { destination: string } | { bridge: string },
+  { expirations }: CredentialCondition,
+  nowUs: number,
+): Point[] {
+  return expirations.map(({ credential, expiresAtUs }) => ({
+    value: daysUntil(expiresAtUs, nowUs),
+    attributes: { ...owner, credential },
+  }));
 }
 
 function ofSources(name: string, description: string, read: (source: SourceLedger) => number): Observed {

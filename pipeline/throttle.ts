@@ -1,10 +1,10 @@
 import type { Clock } from "./clock.ts";
-import type { MqttMessage } from "./message.ts";
+import { identityOf } from "./identity.ts";
 import type { ParseOptions } from "./payload/format.ts";
 
 interface Admitted {
   atMs: number;
-  message: Pick<MqttMessage, "source" | "clientId" | "messageId">;
+  identity: Uint8Array | undefined;
 }
 
 /**
@@ -15,22 +15,16 @@ interface Admitted {
  */
 export function createThrottle(clock: Pick<Clock, "monotonicMs">): NonNullable<ParseOptions["admits"]> {
   const lastByLimit = new Map<string, Admitted>();
-  return ({ name, intervalMs }, { source, clientId, messageId }) => {
-    if (intervalMs === Number.POSITIVE_INFINITY) return false;
+  return ({ name, intervalMs }, message) => {
     const last = lastByLimit.get(name);
-    const message = { source, clientId, messageId };
     const atMs = clock.monotonicMs();
-    if (last !== undefined && atMs - last.atMs < intervalMs) return isSame(last.message, message);
-    lastByLimit.set(name, { atMs, message });
+    const identity = identityOf(message);
+    if (last !== undefined && atMs - last.atMs < intervalMs) return isSame(last.identity, identity);
+    lastByLimit.set(name, { atMs, identity });
     return true;
   };
 }
 
-function isSame(a: Admitted["message"], b: Admitted["message"]): boolean {
-  return (
-    a.messageId !== undefined &&
-    a.messageId === b.messageId &&
-    a.clientId === b.clientId &&
-    a.source === b.source
-  );
+function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
 }

@@ -1,6 +1,7 @@
 import { systemClock } from "../../pipeline/clock.ts";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
 import { createConfiguredFormat } from "../../pipeline/configured-format.ts";
+import type { LastValues } from "../../pipeline/last-values.ts";
 import type { Logger } from "../../pipeline/logger.ts";
 import { createReceiver } from "../../pipeline/receive.ts";
 import { createSettled } from "../../pipeline/settled.ts";
@@ -43,6 +44,8 @@ export interface OpenOptions {
 /** What differs between runtimes. */
 export interface GatewayParts extends OpenOptions {
   store: BatchStore;
+  /** Undefined: no rule wants any. */
+  lastValues: LastValues | undefined;
   startDelivery(options: Omit<DeliveryOptions, "store">, environment: Environment): DeliveryDriver;
   telemetry: Telemetry;
   failed: Promise<never>;
@@ -50,7 +53,15 @@ export interface GatewayParts extends OpenOptions {
 
 /** Put the parts together around a store that is open. */
 export function assembleGateway(config: GatewayConfig, parts: GatewayParts): Gateway {
-  const { logger, environment = { ...process.env }, store, startDelivery, telemetry, failed } = parts;
+  const {
+    logger,
+    environment = { ...process.env },
+    store,
+    lastValues,
+    startDelivery,
+    telemetry,
+    failed,
+  } = parts;
   const clock = systemClock;
   const secrets = createSecrets({ clock, environment });
   for (const notice of store.notices) logger.warn({}, notice);
@@ -88,6 +99,7 @@ export function assembleGateway(config: GatewayConfig, parts: GatewayParts): Gat
     },
     oddities: telemetry.oddities,
     filtered: telemetry.filtered,
+    lastValues,
     onAppended: delivery.wake,
   });
   const bridges = openBridges(config, {
@@ -108,6 +120,7 @@ export function assembleGateway(config: GatewayConfig, parts: GatewayParts): Gat
     config,
     receiver,
     store,
+    lastValues,
     delivery,
     bridges: bridges.reports,
     telemetry,

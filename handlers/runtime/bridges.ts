@@ -86,7 +86,8 @@ function journalsOf({ name, url }: BridgeConfig, storePath: string) {
   };
 }
 
-function secretsOf({ authentication }: BridgeConfig, open: BridgesOptions["secrets"]) {
+/** What a bridge's method of authentication needs. */
+export function secretsOf({ authentication }: BridgeConfig, open: BridgesOptions["secrets"]) {
   if (authentication.method === "UsernamePassword") return { password: open(authentication.password) };
   if (authentication.method === "ServiceAccountToken")
     return { token: open({ file: authentication.tokenFile }) };

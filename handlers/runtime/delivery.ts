@@ -2,7 +2,7 @@
 import type { Clock } from "../../pipeline/clock.ts";
 import type { GatewayConfig, SecretReference } from "../../pipeline/config/config.ts";
 import { createConfiguredFormat } from "../../pipeline/configured-format.ts";
-import { type CredentialReport, reportCredentials } from "../../pipeline/credential-report.ts";
+import { type CredentialReport, conditionOf } from "../../pipeline/credential-report.ts";
 import { watchCredentials } from "../../pipeline/credential-watch.ts";
 import { createDelivery, createLaneDelivery, type Delivery } from "../../pipeline/deliver.ts";
 import { encoderSettings } from "../../pipeline/encoder-settings.ts";
@@ -60,7 +60,9 @@ export function assembleDelivery(options: DeliveryOptions): AssembledDelivery {
     const tellSeriesMax: OnSeriesMax = (limit) =>
       logger.warn(
         { destination: destination.name, ...limit },
-        "A metric has more series than seriesMax: the others share one with otel.metric.overflow",
+        limit.readings === "shared"
+          ? "A metric has more series than seriesMax: the others share one with otel.metric.overflow"
+          : "Gauges of a rule have more series than seriesMax: all are sent, for the receiver to hold",
       );
     const ofDestination = destination.signals.map((signal: Signal) => {
       const lane = store.lane({ destination: destination.name, signal });
@@ -82,7 +84,7 @@ export function assembleDelivery(options: DeliveryOptions): AssembledDelivery {
           onExport({ destination: destination.name, signal, outcome, durationMs }),
       });
     });
-    reports.push(() => reportCredentials(destination.name, credentials));
+    reports.push(() => ({ destination: destination.name, ...conditionOf(credentials) }));
     watches.push((signal) =>
       watchCredentials({
         owner: { destination: destination.name },

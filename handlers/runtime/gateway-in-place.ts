@@ -4,6 +4,7 @@ import type { BatchStore, StoreOptions } from "../../pipeline/store/batch-store.
 import { createTelemetry } from "../../pipeline/telemetry.ts";
 import { assembleGateway, type Gateway, type OpenOptions } from "./assemble-gateway.ts";
 import { startDeliveryInPlace } from "./delivery-in-place.ts";
+import { openLastValues } from "./last-values.ts";
 import { storeOptions } from "./store-options.ts";
 
 /**
@@ -17,11 +18,14 @@ export async function openGatewayInPlace(config: GatewayConfig, options: OpenOpt
   const telemetry = createTelemetry();
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
-  const store = await openStore(config, { ...storeOptions(config), onCommit: telemetry.onCommit });
+  const ofStore = storeOptions(config);
+  const store = await openStore(config, { ...ofStore, onCommit: telemetry.onCommit });
   try {
+    const lastValues = await openLastValues(store, ofStore, options.logger);
     return assembleGateway(config, {
       ...options,
       store,
+      lastValues,
       telemetry,
       startDelivery: (deliveryOptions) =>
         startDeliveryInPlace({ ...deliveryOptions, store, onFailure: failed.reject }),

@@ -4,6 +4,7 @@ import { openThreadedStore } from "../../pipeline/store/thread.ts";
 import { createTelemetry } from "../../pipeline/telemetry.ts";
 import type { Gateway, OpenOptions } from "./assemble-gateway.ts";
 import { startDeliveryThread } from "./delivery-thread.ts";
+import { openLastValues } from "./last-values.ts";
 import { storeOptions } from "./store-options.ts";
 
 export type { Gateway } from "./assemble-gateway.ts";
@@ -22,17 +23,20 @@ export async function openGateway(config: GatewayConfig, options: OpenOptions): 
   const telemetry = createTelemetry();
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
+  const ofStore = storeOptions(config);
   const opening = openThreadedStore({
-    ...storeOptions(config),
+    ...ofStore,
     onCommit: telemetry.onCommit,
     onFailure: failed.reject,
   });
   try {
     // Imported while the writer thread starts on another core.
     const [store, { assembleGateway }] = await Promise.all([opening, import("./assemble-gateway.ts")]);
+    const lastValues = await openLastValues(store, ofStore, options.logger);
     return assembleGateway(config, {
       ...options,
       store,
+      lastValues,
       telemetry,
       startDelivery: ({ logger, onExport, onSettled }, environment) =>
         startDeliveryThread({

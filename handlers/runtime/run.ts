@@ -45,7 +45,11 @@ export async function runUntilSignal(options: {
     );
   }
   logger.info(
-    { url: server.url, destinations: config.destinations.map(({ name, url }) => `${name} ${url}`) },
+    {
+      url: server.url,
+      store: config.store.type === "memory" ? "in memory" : config.store.path,
+      destinations: config.destinations.map(({ name, url }) => `${name} ${url}`),
+    },
     "Gateway started",
   );
 

@@ -6,10 +6,12 @@ import type { Clock } from "../clock.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { createConfiguredFormat } from "../configured-format.ts";
 import { createJudge } from "../judge.ts";
+import type { LastValues } from "../last-values.ts";
 import type { MqttMessage } from "../message.ts";
 import { createParse } from "../parse-message.ts";
 import type { ReadMessage } from "../source/adapter.ts";
 import { isAmong } from "../store/batch-store.ts";
+import { explainAnswer } from "./answer.ts";
 import type { ExplainedExport, Explanation, LaneExplanation } from "./explanation.ts";
 import { explainItems } from "./items.ts";
 import { explainExport, explainMissing, explainRefusal, lanesOf } from "./lanes.ts";
@@ -24,9 +26,11 @@ export interface ExplainOptions {
   /** The store's; undefined: none is open. */
   instanceId: string | undefined;
   clock: Pick<Clock, "nowUs">;
+  /** Those of the gateway; undefined: none are known. */
+  lastValues?: Pick<LastValues, "recall"> | undefined;
 }
 
-export function createExplain({ config, instanceId, clock }: ExplainOptions): Explain {
+export function createExplain({ config, instanceId, clock, lastValues }: ExplainOptions): Explain {
   const format = createConfiguredFormat(config);
   const lanes = lanesOf(config.destinations);
   const judge = createJudge({ format, lanes, payloadBytesMax: config.limits.payloadBytesMax });
@@ -37,19 +41,27 @@ export function createExplain({ config, instanceId, clock }: ExplainOptions): Ex
     const arrivedAtUs = clock.nowUs();
     const message: MqttMessage = { ...read, source: origin.name };
     const fault = judge.findFault(origin, message);
-    const verdict = fault ?? judge.judge(origin, message, { arrivedAtUs });
+    const recall = lastValues?.recall(message);
+    const verdict = fault ?? judge.judge(origin, message, { arrivedAtUs }, recall);
     const explanation: Explanation = {
       isDelivered: false,
       verdict: verdict.kind,
+      answer: explainAnswer(origin, verdict, config),
       arrivedAt: new Date(arrivedAtUs / 1000).toISOString(),
-      ...explainSteps(origin, message, { verdict, arrivedAtUs }),
+      ...explainSteps(origin, message, { verdict, arrivedAtUs, recall }),
       items: { metrics: [], logs: [] },
       lanes: [],
       remarks: [],
     };
     if (verdict.kind !== "accepted") return explanation;
 
-    const stored = { ...message, id: 1, arrivedAtUs, expiresAtUs: verdict.expiresAtUs };
+    const stored = {
+      ...message,
+      lastValues: recall?.standIns(),
+      id: 1,
+      arrivedAtUs,
+      expiresAtUs: verdict.expiresAtUs,
+    };
     const parsed = parse(stored);
     // Read the same way a moment ago.
     if (parsed.kind === "refused") return explanation;

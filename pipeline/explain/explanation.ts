@@ -62,6 +62,8 @@ export interface Explanation {
   /** Some lane wants it, and none that does would give it up. */
   isDelivered: boolean;
   verdict: "accepted" | "expired" | "filtered" | "deadLettered";
+  /** What the sender gets, and where the message is then. */
+  answer: string;
   /** RFC 3339. It stands in for the times that the message lacks. */
   arrivedAt: string;
   steps: Step[];

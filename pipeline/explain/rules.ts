@@ -1,5 +1,5 @@
 import { Missing } from "../mapping/scope.ts";
-import type { RuleWatch } from "../payload/format.ts";
+import type { KnownValue, RuleWatch } from "../payload/format.ts";
 import type { ExplainedRule } from "./explanation.ts";
 
 /** A rule may be applied to thousands of members. */
@@ -18,6 +18,14 @@ export function createRuleLog(): RuleLog {
   const rules: ExplainedRule[] = [];
   let reader: string | undefined;
   let values = 0;
+  function tell(of: string, value: string) {
+    const current = rules.at(-1);
+    if (current === undefined) return;
+    values += 1;
+    if (values > valuesMax) current.omitted += 1;
+    else current.values.push({ of, value });
+  }
+
   return {
     rules,
     get reader() {
@@ -31,14 +39,17 @@ export function createRuleLog(): RuleLog {
         rules.push({ rule: name, values: [], omitted: 0 });
       },
       value(of, value) {
-        const current = rules.at(-1);
-        if (current === undefined) return;
-        values += 1;
-        if (values > valuesMax) current.omitted += 1;
-        else current.values.push({ of, value: textOf(value) });
+        tell(of, textOf(value));
+      },
+      lastValue(input, known) {
+        tell(`last value of ${input}`, known === undefined ? "nothing" : describeKnown(known));
       },
     },
   };
+}
+
+function describeKnown({ value, metAtUs }: KnownValue): string {
+  return `${shortened(value)} (met ${new Date(metAtUs / 1000).toISOString()})`;
 }
 
 /** A value as JSON text, or `nothing`. */
@@ -49,6 +60,10 @@ function textOf(value: unknown): string {
     typeof value === "bigint" || typeof value === "number"
       ? String(value)
       : JSON.stringify(value, withoutBigints);
+  return shortened(text);
+}
+
+function shortened(text: string): string {
   return text.length > valueCharsMax ? `${text.slice(0, valueCharsMax)}…` : text;
 }
 

@@ -2,7 +2,7 @@ import type { GatewayConfig, Origin } from "../config/config.ts";
 import { identityOf } from "../identity.ts";
 import { expiryOf, quote } from "../judge.ts";
 import type { MqttMessage } from "../message.ts";
-import type { PayloadFormat } from "../payload/format.ts";
+import type { PayloadFormat, Recall } from "../payload/format.ts";
 import { matchesTopicFilter } from "../source/topic.ts";
 import type { Verdict } from "../store/batch-store.ts";
 import type { Explanation, Step } from "./explanation.ts";
@@ -13,7 +13,7 @@ import { createRuleLog, type RuleLog } from "./rules.ts";
 export type ExplainSteps = (
   origin: ConfiguredOrigin,
   message: MqttMessage,
-  judged: { verdict: Verdict; arrivedAtUs: number },
+  judged: { verdict: Verdict; arrivedAtUs: number; recall: Recall | undefined },
 ) => Pick<Explanation, "steps" | "rules">;
 
 export function createSteps(config: GatewayConfig, format: PayloadFormat): ExplainSteps {
@@ -27,8 +27,12 @@ export function createSteps(config: GatewayConfig, format: PayloadFormat): Expla
     return `message id ${quote(messageId)} of ${sender}: a repeat within ${windowSeconds} s is acknowledged and stored no more`;
   }
 
-  function explainPayload({ lenient }: Origin, message: MqttMessage, log: RuleLog): string {
-    const parsed = format.parse(message, { lenient, watch: log.watch });
+  function explainPayload(
+    { lenient }: Origin,
+    message: MqttMessage,
+    { log, recall }: { log: RuleLog; recall: Recall | undefined },
+  ): string {
+    const parsed = format.parse(message, { lenient, watch: log.watch, recall });
     const reader = log.reader === undefined ? "as AIO JSON" : `by ${log.reader}`;
     const read = `read ${reader}, ${lenient ? "leniently" : "strictly"}`;
     switch (parsed.kind) {
@@ -45,7 +49,7 @@ export function createSteps(config: GatewayConfig, format: PayloadFormat): Expla
     }
   }
 
-  return (origin, message, { verdict, arrivedAtUs }) => {
+  return (origin, message, { verdict, arrivedAtUs, recall }) => {
     const steps: Step[] = [];
     const log = createRuleLog();
     const step = (name: Step["step"], passes: boolean, detail: string) => {
@@ -65,7 +69,7 @@ export function createSteps(config: GatewayConfig, format: PayloadFormat): Expla
     if (verdict.kind === "expired") return step("expiry", false, `expired at ${instant}`);
     step("expiry", true, instant === undefined ? "never" : `at ${instant}`);
     step("duplicate", true, explainDuplicate(message));
-    return step("payload", verdict.kind === "accepted", explainPayload(origin, message, log));
+    return step("payload", verdict.kind === "accepted", explainPayload(origin, message, { log, recall }));
   };
 }
 

@@ -8,6 +8,9 @@
  */
 import { isNestedBeyond, nestingMax, parseJson, parseWithSource } from "../payload/json.ts";
 
+// Not in TypeScript's library yet. Source: ECMA-262, "JSON.rawJSON".
+const { rawJSON } = JSON as unknown as { rawJSON(literal: string): unknown };
+
 /** An integer that was written as a number of floating point, such as `72.0` or `7.2e1`. It has no members. */
 export class WrittenFloat {
   readonly #value: number;
@@ -87,4 +90,25 @@ function typed(number: number, literal: string): unknown {
 
 function isIntLiteral(literal: string): boolean {
   return !/[.eE]/.test(literal);
+}
+
+/** The JSON text of what `parseTypedJson` gave, from which it gives the same again. */
+export function printTypedJson(value: unknown): string {
+  return JSON.stringify(value, function (this: Record<string, unknown>, key: string, member: unknown) {
+    // A WrittenFloat has become a plain number in `member`.
+    const literal = numberLiteral(this[key]);
+    return literal === undefined ? member : rawJSON(literal);
+  });
+}
+
+/** Undefined: the value is none that JSON.stringify would write otherwise than it was read. */
+function numberLiteral(value: unknown): string | undefined {
+  if (typeof value === "bigint") return String(value);
+  if (value instanceof WrittenFloat) return Object.is(value.value, -0) ? "-0.0" : `${value.value}.0`;
+  if (typeof value !== "number") return undefined;
+  if (Object.is(value, -0)) return "-0";
+  // Greater than any number of floating point.
+  if (!Number.isFinite(value)) return value > 0 ? "1e999" : "-1e999";
+  // Without a point it would be an exact integer.
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : undefined;
 }

@@ -11,9 +11,12 @@
  * $metadata.header.site                      the same, in the words of Kafka
  * $metadata.system_property.content_type     Content Type
  * Temperature.Value ?? 0                     0 when it is missing or null
+ * Temperature.Value ? $last                  what was there in an earlier message when it is missing or null
+ * Temperature.Value ? $last ?? 0             the same, and 0 when there was none
  * ```
  *
- * Source: Azure IoT Operations, "Expressions reference for data flows", Dot notation and escaping, Wildcards.
+ * Source: Azure IoT Operations, "Expressions reference for data flows", Dot notation and escaping, Wildcards, Last
+ * known value.
  */
 import type { Fault, Faults } from "./fault.ts";
 import { readDefault } from "./literal.ts";
@@ -27,7 +30,9 @@ export interface Path {
   segments: readonly string[];
   /** Names behind the asterisk; undefined when there is none. */
   afterWildcard?: readonly string[] | undefined;
-  /** What counts when nothing is found. */
+  /** Where the last known value stands in for what is not found: the path without its suffixes. */
+  remembered?: string | undefined;
+  /** What counts when nothing is found, and nothing stands in. */
   fallback?: Value | undefined;
 }
 
@@ -44,8 +49,7 @@ const metadataWanted =
 /**
  * Parse the path of an input.
  *
- * Errors: faults, for a text that is no path, and for `? $last`: what a message becomes depends on that message
- *         and the rules alone, so that it can be read again and gives the same.
+ * Errors: faults, for a text that is no path.
  */
 export function parsePath(text: string): Path | Faults {
   if (text.length > pathCharsMax) {
@@ -56,10 +60,13 @@ export function parsePath(text: string): Path | Faults {
   }
   const faults: Fault[] = [];
   const { segments, end } = readSegments(text, faults);
-  const fallback = readSuffix(text, end, faults);
-  const path = { ...interpret(segments, faults), text };
-  if (faults.length > 0) return { faults };
-  return fallback === undefined ? path : { ...path, fallback };
+  const path: Path = { ...interpret(segments, faults), text, ...readSuffixes(text, end, faults) };
+  if (path.remembered !== undefined && path.afterWildcard !== undefined) {
+    const message =
+      "Cannot remember the last value of a path with an asterisk: wanted a path that leads to one value";
+    faults.push({ column: end + 1, message });
+  }
+  return faults.length > 0 ? { faults } : path;
 }
 
 function fail(column: number, message: string): Faults {
@@ -122,21 +129,18 @@ function segmentEnd(text: string, start: number): number {
   return text.length;
 }
 
-function readSuffix(text: string, start: number, faults: Fault[]): Value | undefined {
-  let at = start;
-  lastSuffix.lastIndex = at;
-  if (lastSuffix.test(text)) {
-    faults.push({
-      column: at + 1,
-      message: "Cannot remember the last value: a message is read by itself; wanted a default, as in ?? 0",
-    });
-    at = lastSuffix.lastIndex;
-  }
-  if (at >= text.length) return undefined;
+function readSuffixes(text: string, start: number, faults: Fault[]): Pick<Path, "remembered" | "fallback"> {
+  lastSuffix.lastIndex = start;
+  if (!lastSuffix.test(text)) return readFallback(text, start, faults);
+  return { remembered: text.slice(0, start).trim(), ...readFallback(text, lastSuffix.lastIndex, faults) };
+}
+
+function readFallback(text: string, at: number, faults: Fault[]): Pick<Path, "fallback"> {
+  if (at >= text.length) return {};
   const column = at + 1;
   if (!text.startsWith("??", at)) {
     faults.push({ column, message: `Cannot read the path: met ${text.slice(at)}, wanted ?? and a default` });
-    return undefined;
+    return {};
   }
   const literal = text.slice(at + 2).trim();
   const value = readDefault(literal);
@@ -146,11 +150,11 @@ function readSuffix(text: string, start: number, faults: Fault[]): Value | undef
       column,
       message: `Cannot read the default: met ${met}, wanted a number, a string in quotation marks, true, false or null`,
     });
-    return undefined;
+    return {};
   }
-  if (typeof value !== "object" || value === null || !("fault" in value)) return value;
+  if (typeof value !== "object" || value === null || !("fault" in value)) return { fallback: value };
   faults.push({ column, message: value.fault });
-  return undefined;
+  return {};
 }
 
 function interpret(segments: readonly Segment[], faults: Fault[]): Omit<Path, "text"> {

@@ -23,11 +23,12 @@ export const capturedSegmentsMax = 16;
 /**
  * The value of an input. With an asterisk: the values found, as a tuple.
  *
- * Shape: the fallback when nothing is found, or null; empty when there is none.
+ * Shape: when nothing is found, or null, what stands in as JSON; the fallback when that is nothing either; empty when
+ *        there is none.
  */
-export function valueAt(path: Path, root: Root): Value {
+export function valueAt(path: Path, root: Root, standIn?: (() => unknown) | undefined): Value {
   if (path.afterWildcard === undefined) {
-    const value = fromJson(single(path, root));
+    const value = fromJson(single(path, root) ?? standIn?.());
     return value === empty && path.fallback !== undefined ? path.fallback : value;
   }
   const found: Tuple = resolve(path, root).map(({ value }) => fromJson(value));

@@ -79,9 +79,16 @@ export function fromJson(value: unknown): Value {
   }
 }
 
+/** Of an array the value is kept while it is there: a rule may read it for each of thousands of members. */
+const arrays = new WeakMap<readonly unknown[], Tuple | Json>();
+
 function fromArray(elements: readonly unknown[]): Tuple | Json {
-  if (elements.length > tupleElementsMax || !elements.every(isPrimitive)) return { json: elements };
-  return elements.map(fromJson);
+  const known = arrays.get(elements);
+  if (known !== undefined) return known;
+  const isTuple = elements.length <= tupleElementsMax && elements.every(isPrimitive);
+  const value = isTuple ? elements.map(fromJson) : { json: elements };
+  arrays.set(elements, value);
+  return value;
 }
 
 function isPrimitive(value: unknown): boolean {

@@ -1,6 +1,7 @@
 import { compileCondition, ruled } from "./formula.ts";
 import { compileMap } from "./map.ts";
 import { compileOtelTransform } from "./otel-transform.ts";
+import { remembering } from "./remembered.ts";
 import type { TransformRules } from "./rules.ts";
 import { compileThrottle } from "./throttle.ts";
 import type { Transform } from "./transform.ts";
@@ -12,6 +13,10 @@ import type { Transform } from "./transform.ts";
  * Source: Azure IoT Operations, "Filter and route data in data flow graphs".
  */
 export function compileTransform(rules: TransformRules, place: string): Transform {
+  return remembering(rules, place, compile(rules, place));
+}
+
+function compile(rules: TransformRules, place: string): Transform {
   switch (rules.kind) {
     case "map":
       return compileMap(rules.rules, place);
@@ -33,7 +38,7 @@ type Branch = Extract<TransformRules, { kind: "branch" }>;
 
 function compileFilter(rules: Filter["rules"], place: string): Transform {
   const drops = rules.map((rule, index) => {
-    const isTrue = compileCondition(rule, { isComplete: true });
+    const isTrue = compileCondition(rule, { place, isComplete: true });
     return (...way: Parameters<typeof isTrue>) =>
       ruled(`filter[${index}] of ${place}`, way[1], () => isTrue(...way));
   });
@@ -44,7 +49,7 @@ function compileFilter(rules: Filter["rules"], place: string): Transform {
 }
 
 function compileBranch(rule: Branch["rule"], place: string): Transform {
-  const isTrue = compileCondition(rule, { isComplete: false });
+  const isTrue = compileCondition(rule, { place });
   return (traveller, journey) => ({
     kind: "passes",
     traveller,

@@ -10,21 +10,36 @@ import { inputIn } from "../mapping/number.ts";
 import { byRule } from "../mapping/refusal.ts";
 import type { FormulaRule } from "../mapping/rules.ts";
 import { Refused, refuse } from "../payload/refused.ts";
+import { standInAt } from "./remembered.ts";
 import type { Journey, Traveller } from "./transform.ts";
 
 export function compilePath(text: string): Path {
   return unfaulty(parsePath(text), text);
 }
 
+interface Surroundings {
+  /** The node, in words. */
+  place: string;
+  /** Whether every path must lead to something, or have something that stands in. */
+  isComplete?: boolean;
+}
+
 /** An expression over what stands at paths, as many as it was made for. Errors: Refused. */
 export type Formula = (paths: readonly Path[], traveller: Traveller, journey: Journey) => Value;
 
-export function compileFormula({ inputs, expression: text }: FormulaRule): Formula {
+export function compileFormula(
+  { inputs, expression: text }: FormulaRule,
+  { place, isComplete = false }: Surroundings,
+): Formula {
   const expression = unfaulty(parseExpression(text, { inputsMax: inputs.length }), text);
-  return (paths, traveller, { reading }) => {
+  return (paths, traveller, journey) => {
+    const { reading } = journey;
     const values = paths.map((path) => {
-      const value = inputIn(valueAt(path, traveller), reading);
+      const value = inputIn(valueAt(path, traveller, standInAt(path, place, journey)), reading);
       reading.watch?.value(path.text, toJson(value));
+      if (value === null && isComplete && path.fallback === undefined) {
+        refuse(path.text, { path: path.text, met: "nothing", wanted: "a value" });
+      }
       return value;
     });
     try {
@@ -51,14 +66,11 @@ export function toTypedJson(value: Value): unknown {
  */
 export function compileCondition(
   rule: FormulaRule,
-  { isComplete }: { isComplete: boolean },
+  surroundings: Surroundings,
 ): (traveller: Traveller, journey: Journey) => boolean {
   const paths = rule.inputs.map(compilePath);
-  const wanted = paths.filter(({ fallback }) => isComplete && fallback === undefined);
-  const formula = compileFormula(rule);
+  const formula = compileFormula(rule, surroundings);
   return (traveller, journey) => {
-    const missing = wanted.find((path) => valueAt(path, traveller) === null);
-    if (missing) refuse(missing.text, { path: missing.text, met: "nothing", wanted: "a value" });
     const value = formula(paths, traveller, journey);
     if (typeof value === "boolean") return value;
     return refuse(rule.expression, { path: textOf(paths), met: describe(value), wanted: "true or false" });

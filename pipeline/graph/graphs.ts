@@ -3,21 +3,14 @@ import { byRule } from "../mapping/refusal.ts";
 import { createTopicTree } from "../mapping/topic-tree.ts";
 import type { MqttMessage } from "../message.ts";
 import { readDocument } from "../payload/document.ts";
-import type {
-  Filtered,
-  Items,
-  LogItem,
-  MetricItem,
-  Parsed,
-  ParseOptions,
-  PayloadFormat,
-} from "../payload/format.ts";
+import type { Filtered, Items, Parsed, ParseOptions, PayloadFormat } from "../payload/format.ts";
 import { isNestedBeyond, nestingMax } from "../payload/json.ts";
 import { odditiesOf, type Reading, startReading } from "../payload/reading.ts";
 import { Refused, refuse } from "../payload/refused.ts";
 import { type Arrived, createGraph, type Graph, type Run } from "./graph.ts";
 import { itemsOf } from "./items.ts";
 import type { GraphRules } from "./rules.ts";
+import { admission } from "./throttle.ts";
 import type { Traveller } from "./transform.ts";
 
 /** A Source node that takes a message. */
@@ -76,7 +69,7 @@ function parse(
     const names = [...new Set(entrances.map(({ name }) => `DataflowGraph ${name}`))];
     reading.watch?.reader(names.join(" and "));
     const traveller: Traveller = { payload, message };
-    const journey = { message, reading, admits: options.admits };
+    const journey = { message, reading, admits: admission(message, options.admits) };
     const runs = entrances.map(({ node, graph }) => graph.run({ node, traveller }, journey));
     const arrived = runs.flatMap((run) => run.arrived);
     const dropped = arrived.length === 0 ? droppedBy(runs) : undefined;
@@ -99,22 +92,17 @@ function droppedBy(runs: readonly Run[]): Filtered | undefined {
 
 /** A message that leaves in several places is read once. */
 function routed(arrived: readonly Arrived[], reading: Reading): Items {
-  const metrics: MetricItem[] = [];
-  const logs: LogItem[] = [];
   const read = new Map<Traveller, Items>();
-  const routes = new Map<string, { metrics: MetricItem[]; logs: LogItem[] }>();
+  const ways = new Map<string, Items[]>();
   for (const { destination, traveller, place } of arrived) {
-    let items = read.get(traveller);
-    if (items === undefined) {
-      items = byRule(place, () => itemsOf(traveller.payload, reading));
-      read.set(traveller, items);
-      metrics.push(...items.metrics);
-      logs.push(...items.logs);
-    }
-    const route = routes.get(destination) ?? { metrics: [], logs: [] };
-    route.metrics.push(...items.metrics);
-    route.logs.push(...items.logs);
-    routes.set(destination, route);
+    const items = read.get(traveller) ?? byRule(place, () => itemsOf(traveller.payload, reading));
+    read.set(traveller, items);
+    ways.set(destination, [...(ways.get(destination) ?? []), items]);
   }
-  return { metrics, logs, routes };
+  const routes = new Map([...ways].map(([destination, all]) => [destination, joined(all)]));
+  return { ...joined([...read.values()]), routes };
+}
+
+function joined(all: readonly Items[]): Pick<Items, "metrics" | "logs"> {
+  return { metrics: all.flatMap(({ metrics }) => metrics), logs: all.flatMap(({ logs }) => logs) };
 }

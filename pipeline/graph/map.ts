@@ -12,6 +12,7 @@ import { refuse } from "../payload/refused.ts";
 import { Draft } from "./draft.ts";
 import { compileFormula, compilePath, ruled, toTypedJson } from "./formula.ts";
 import { type Metadata, writeMetadata } from "./metadata.ts";
+import { standInAt } from "./remembered.ts";
 import type { MapRule } from "./rules.ts";
 import type { Journey, Transform, Traveller } from "./transform.ts";
 
@@ -29,7 +30,7 @@ type Rule = (writing: Writing) => void;
 
 export function compileMap(rules: readonly MapRule[], place: string): Transform {
   const compiled = rules.map((rule, index) => {
-    const apply = rule.output === "" ? compileRemoval(rule, rules) : compileRule(rule);
+    const apply = rule.output === "" ? compileRemoval(rule, rules) : compileRule(rule, rules, place);
     return (writing: Writing) => ruled(`map[${index}] of ${place}`, writing.journey, () => apply(writing));
   });
   const startsWhole = rules[0] !== undefined && isPassthrough(rules[0]);
@@ -49,38 +50,55 @@ function isPassthrough({ inputs, output, expression }: MapRule): boolean {
   );
 }
 
-function compileRule(rule: MapRule): Rule {
+function compileRule(rule: MapRule, rules: readonly MapRule[], place: string): Rule {
   if (isPassthrough(rule)) return () => undefined;
   const inputs = rule.inputs.map(compilePath);
   const output = compilePath(rule.output);
-  const read = compileReading(rule, inputs);
+  const read = compileReading(rule, inputs, place);
   const lead = inputs.find(({ afterWildcard }) => afterWildcard !== undefined);
   if (lead === undefined) return (writing) => write(writing, output, read(writing, inputs));
+  const others = rule.expression === undefined ? new Set<string>() : specialInputs(rules);
   return (writing) => {
     for (const { captured } of membersAt(lead, writing.from)) {
-      const value = read(
-        writing,
-        inputs.map((input) => withCaptured(input, captured)),
-      );
-      write(writing, withCaptured(output, captured), value);
+      const paths = inputs.map((input) => withCaptured(input, captured));
+      const isThere = (path: Path, index: number) =>
+        inputs[index]?.afterWildcard === undefined ||
+        path.fallback !== undefined ||
+        resolve(path, writing.from).length > 0;
+      if (!paths.every(isThere) || (others.size > 0 && others.has(keyOf(paths)))) continue;
+      write(writing, withCaptured(output, captured), read(writing, paths));
     }
   };
+}
+
+/** The inputs of rules without an asterisk. Where one names those of a calculation with one, it stands in for it. */
+function specialInputs(rules: readonly MapRule[]): ReadonlySet<string> {
+  const inputs = rules.filter(({ output }) => output !== "").map((rule) => rule.inputs.map(compilePath));
+  return new Set(
+    inputs.filter((paths) => !paths.some(({ afterWildcard }) => afterWildcard !== undefined)).map(keyOf),
+  );
+}
+
+function keyOf(paths: readonly Path[]): string {
+  return JSON.stringify(paths.map(({ origin, segments }) => [origin, ...segments]));
 }
 
 /** What a rule gives for what stands at its inputs; undefined: there is nothing to write. */
 function compileReading(
   { inputs, expression }: MapRule,
   [copied]: readonly Path[],
+  place: string,
 ): (writing: Writing, inputs: readonly Path[]) => unknown {
   if (expression === undefined) {
     const otherwise = toTypedJson(copied?.fallback ?? null) ?? undefined;
     return ({ from, journey }, [input]) => {
-      const value = (input && resolve(input, from)[0]?.value) ?? otherwise;
+      const value =
+        input && (resolve(input, from)[0]?.value ?? standInAt(input, place, journey)?.() ?? otherwise);
       journey.reading.watch?.value(input?.text ?? "", value);
       return value;
     };
   }
-  const formula = compileFormula({ inputs, expression });
+  const formula = compileFormula({ inputs, expression }, { place });
   return ({ from, journey }, paths) => toTypedJson(formula(paths, from, journey)) ?? undefined;
 }
 

@@ -11,6 +11,7 @@ import { numberIn } from "../mapping/number.ts";
 import { parseUnixNano } from "../mapping/time.ts";
 import { met, refuse } from "../payload/refused.ts";
 import { compilePath, ruled } from "./formula.ts";
+import { standInAt } from "./remembered.ts";
 import type { OtelTransformRules } from "./rules.ts";
 import type { Journey, Transform, Traveller } from "./transform.ts";
 
@@ -23,7 +24,7 @@ export function compileOtelTransform(rules: OtelTransformRules, place: string): 
   const valuePath = compilePath(rules.valuePath);
   const timePath = rules.timestampPath === undefined ? undefined : compilePath(rules.timestampPath);
   return (traveller, journey) => {
-    const at = (path: Path) => valueAt(path, traveller, journey);
+    const at = (path: Path) => valueAt(path, traveller, journey, place);
     const metric = ruled(place, journey, () => ({
       name: namePath ? at(namePath) : name,
       type,
@@ -37,9 +38,12 @@ export function compileOtelTransform(rules: OtelTransformRules, place: string): 
 }
 
 /** What stands there. Errors: Refused when there is nothing. */
-function valueAt(path: Path, traveller: Traveller, { reading }: Journey): unknown {
-  const value = resolve(path, traveller)[0]?.value ?? toJson(path.fallback ?? null);
-  reading.watch?.value(path.text, value);
+function valueAt(path: Path, traveller: Traveller, journey: Journey, place: string): unknown {
+  const value =
+    resolve(path, traveller)[0]?.value ??
+    standInAt(path, place, journey)?.() ??
+    toJson(path.fallback ?? null);
+  journey.reading.watch?.value(path.text, value);
   return value ?? refuse(path.text, { path: path.text, met: "nothing", wanted: "a value" });
 }
 

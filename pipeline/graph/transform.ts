@@ -1,6 +1,6 @@
 import type { Root } from "../expression/resolve.ts";
 import type { MqttMessage } from "../message.ts";
-import type { FilterReason, ParseOptions } from "../payload/format.ts";
+import type { FilterReason, RateLimit } from "../payload/format.ts";
 import type { Reading } from "../payload/reading.ts";
 
 /** A message on its way through a graph. It is never changed: a transform makes another one. */
@@ -11,7 +11,8 @@ export interface Journey {
   /** As it came. */
   message: MqttMessage;
   reading: Reading;
-  admits: ParseOptions["admits"];
+  /** Whether it passes a rate limit. Of its copies on several ways at most one does: no time goes by between them. */
+  admits(limit: RateLimit): boolean;
 }
 
 /** What becomes of a message at a transform. */

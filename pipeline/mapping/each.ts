@@ -44,6 +44,8 @@ export function compileEach(path: Path): (scope: Scope) => readonly Scope[] | Mi
       here: { ...scope.whole, payload: value },
       at: [...captured, ...afterWildcard].reduce((at, name) => joined(at, name), place),
       key: captured.reduce((key, name) => `${key}.${name}`),
+      each: path.text,
+      captured,
     }));
   };
 }

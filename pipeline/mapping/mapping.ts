@@ -10,13 +10,14 @@ import { compileEach } from "./each.ts";
 import { compileCondition } from "./formula.ts";
 import { compileLog, compileMetric, type ReadItem } from "./item.ts";
 import { bounded, byRule, refuseMissing } from "./refusal.ts";
+import { compileMeeting } from "./remembered.ts";
 import { parseRulePath } from "./rule-path.ts";
 import type { LogRule, MappingRules, MetricRule } from "./rules.ts";
 import { Missing, type Scope } from "./scope.ts";
 import { TextAllowance } from "./text-allowance.ts";
 import { compileTime } from "./time-rule.ts";
 
-/** What a message becomes. Pure: the same message and options always give the same result. */
+/** What a message becomes. Pure but for `recall`: the same message and options always give the same result. */
 export type MapMessage = (message: MqttMessage, options: ParseOptions) => Parsed | Filtered;
 
 /**
@@ -36,8 +37,11 @@ export function createMapping(mapping: MappingRules): MapMessage {
   const logs = mapping.logs.map((rule, index) =>
     compileRule(rule, compileLog(rule, mapping), { place: `logs[${index}] of Mapping ${name}`, skips }),
   );
-  const filterPlace = `filter of Mapping ${name}`;
-  const parse = hasExpressions(mapping) ? parseTypedJson : parseJson;
+  const rule = `Mapping ${name}`;
+  const filterPlace = `filter of ${rule}`;
+  const meet = compileMeeting(mapping);
+  // What is remembered may be calculated with by the rules of another day.
+  const parse = hasExpressions(mapping) || meet !== undefined ? parseTypedJson : parseJson;
 
   function isFiltered(scope: Scope): boolean {
     if (filter === undefined) return false;
@@ -51,11 +55,12 @@ export function createMapping(mapping: MappingRules): MapMessage {
 
   return (message, options) => {
     const reading = startReading(options);
-    reading.watch?.reader(`Mapping ${name}`);
+    reading.watch?.reader(rule);
     try {
       const { value: payload, path, traceparent } = readDocument(message, reading, parse);
       const whole = { payload, message };
       const scope: Scope = {
+        rule,
         message,
         reading,
         texts: new TextAllowance(),
@@ -65,7 +70,10 @@ export function createMapping(mapping: MappingRules): MapMessage {
         here: whole,
         at: path,
         key: undefined,
+        each: undefined,
+        captured: [],
       };
+      if (reading.recall) meet?.(scope, reading.recall);
       if (isFiltered(scope)) return { kind: "filtered", reason: "filter", by: filterPlace };
       const items = {
         metrics: metrics.flatMap((read) => read(scope)),

@@ -13,7 +13,7 @@ export type TimeUnit = (typeof timeUnits)[number];
 
 export interface TimeRule {
   path: string;
-  /** Undefined: a text as RFC 3339 has it. */
+  /** Undefined: a text as RFC 3339 has it, or of a hybrid logical clock. */
   unit: TimeUnit | undefined;
 }
 

@@ -5,6 +5,8 @@ import type { TextAllowance } from "./text-allowance.ts";
 
 /** What a rule sees of a message. */
 export interface Scope {
+  /** The mapping, such as "Mapping thermostat". */
+  rule: string;
   message: MqttMessage;
   reading: Reading;
   texts: TextAllowance;
@@ -20,6 +22,10 @@ export interface Scope {
   at: string;
   /** The name or index of the member. */
   key: string | undefined;
+  /** The path whose asterisk stands for the member; undefined: the rule is applied to the whole payload. */
+  each: string | undefined;
+  /** The names that the asterisk stands for. */
+  captured: readonly string[];
 }
 
 /** What a path names is not there, or null. */

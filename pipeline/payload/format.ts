@@ -1,4 +1,4 @@
-import type { MqttMessage } from "../message.ts";
+import type { MqttMessage, RememberedInput } from "../message.ts";
 
 /** Metric types of the AIO schema. Source: Azure IoT Operations, "Configure OpenTelemetry data flow endpoints". */
 export const metricTypes = [
@@ -120,6 +120,23 @@ export interface ParseOptions {
   watch?: RuleWatch | undefined;
   /** Whether a message passes a rate limit. Left out: it does, since a message is held to limits but once. */
   admits?: ((limit: RateLimit, message: MqttMessage) => boolean) | undefined;
+  /** What earlier messages had. Left out: the message brings the last values that it needs, and sets none. */
+  recall?: Recall | undefined;
+}
+
+/** What an input had in an earlier message. */
+export interface KnownValue {
+  /** JSON text. */
+  value: string;
+  metAtUs: number;
+}
+
+/** The last values of inputs, for one message of a source and topic. */
+export interface Recall {
+  /** The last one before this message; undefined: none is known. */
+  last(input: RememberedInput): KnownValue | undefined;
+  /** The message itself has this value there, as `parseTypedJson` gives it. */
+  meet(input: RememberedInput, value: unknown): void;
 }
 
 /** Told what rules do, in order. */
@@ -130,9 +147,11 @@ export interface RuleWatch {
   rule(name: string): void;
   /** It meets a value, as parsed JSON has it: that of a path in the payload, or of an expression. */
   value(of: string, value: unknown): void;
+  /** It looks for the last value of an input; undefined: none is known. */
+  lastValue(input: string, known: KnownValue | undefined): void;
 }
 
-/** A way to read payloads. Pure but for `admits`: the same message and options always give the same result. */
+/** A way to read payloads. Pure but for `admits` and `recall`: the same message and options always give the same result. */
 export interface PayloadFormat {
   parse(message: MqttMessage, options: ParseOptions): Parsed | Filtered;
 }

@@ -9,7 +9,7 @@
  * - what a promise of this interface resolved for survives kill -9
  */
 import type { LaneFilter } from "../lane-filter.ts";
-import type { LaneName, MqttMessage } from "../message.ts";
+import type { LaneName, LastValue, MqttMessage, RuleInput } from "../message.ts";
 
 /** Why a dead letter died, as a label: few values, never text of a sender. */
 export type DeadLetterReason =
@@ -26,7 +26,13 @@ export type DeadLetterReason =
 /** What the checks before the store say of one message. The store itself adds whether it is a duplicate. */
 export type Verdict =
   /** `lanes`: the sum of the masks of the lanes that owe it; 0 when it carries nothing for any of them. */
-  | { kind: "accepted"; lanes: number; expiresAtUs?: number | undefined }
+  | {
+      kind: "accepted";
+      lanes: number;
+      expiresAtUs?: number | undefined;
+      /** For the message, so that it is read as it was judged. */
+      throttledBy?: readonly string[] | undefined;
+    }
   | { kind: "expired" }
   | { kind: "filtered"; reason: string }
   | { kind: "deadLettered"; reason: DeadLetterReason; path: string; detail: string };
@@ -37,6 +43,15 @@ export interface Arrival {
   /** 16 bytes: hash of source, client id and message id, then digest of topic and payload. Without it, no dedupe. */
   identity?: Uint8Array | undefined;
   verdict: Verdict;
+  /** What it has of inputs that are remembered: the last values from now on, unless it is a repeat. */
+  met?: readonly LastValue[] | undefined;
+}
+
+/** A last value as the store remembers it. */
+export interface StoredLastValue extends LastValue {
+  source: string;
+  topic: string;
+  metAtUs: number;
 }
 
 /** What a request waits for: each lane of the mask has settled all that it owes up to this id. */
@@ -61,6 +76,23 @@ export interface AppendResult {
    * of what came before the store was opened, the id is the newest of then.
    */
   owed?: readonly Owed[];
+  /** What became dead letters, repeats apart; left out when nothing did. */
+  burials?: readonly Burial[];
+  /** Indices of the arrivals with `met` that are repeats; left out when there are none. */
+  repeats?: readonly number[];
+}
+
+/** The first dead letter that a write made of a source and for a reason, and how many it made of these. */
+export interface Burial {
+  /** Undefined: the quota of dead letters has no room for it. */
+  id: number | undefined;
+  source: string;
+  topic: string;
+  reason: DeadLetterReason;
+  path: string;
+  detail: string;
+  possiblyDelivered: boolean;
+  count: number;
 }
 
 export interface StoredMessage extends MqttMessage {
@@ -95,6 +127,12 @@ export interface StateChange {
   bytes: Uint8Array;
   /** For `append`: so many of the oldest chunks are outdated and go, in the order in which they were appended. */
   dropOldest?: number | undefined;
+}
+
+/** What one settlement saved of the series state. */
+export interface SavedState {
+  id: number;
+  bytes: Uint8Array;
 }
 
 export type Settlement =
@@ -139,7 +177,7 @@ export interface Backlog {
   lastId: number;
 }
 
-/** `Lane.read` takes no more once it holds payloads of so many bytes: large messages are not held by the hundred. */
+/** `Lane.read` takes no more once it holds payloads and properties of so many bytes: large messages are not held by the hundred. */
 export const readBytesMax = 4_194_304;
 
 /** One lane's view of the store. One caller at a time. */
@@ -155,12 +193,12 @@ export interface Lane {
    * or where these already hold `readBytesMax`.
    */
   read(afterId: number, rowsMax: number): Promise<StoredMessage[]>;
-  /** The saved series state, in the order in which it was appended. */
-  state(): Promise<Uint8Array[]>;
+  /** The oldest chunk of the saved series state with id > `afterId`. Undefined: none follows. */
+  state(afterId: number): Promise<SavedState | undefined>;
   /** Record the range of the batch before it is first sent. */
   seal(batch: Batch): Promise<void>;
-  /** Settle the open batch, and seal the next one in the same transaction when it is given. */
-  settle(settlement: Settlement, next?: Batch): Promise<void>;
+  /** Settle the open batch, and seal the next one in the same transaction when it is given. Gives what died. */
+  settle(settlement: Settlement, next?: Batch): Promise<readonly Burial[]>;
   /** Keep the open batch for a later attempt. `unanswered`: raise `unansweredLastId` to its last id. */
   postpone(options: { notBeforeUs: number; unanswered: boolean }): Promise<void>;
 }
@@ -194,7 +232,14 @@ export interface DeadLetterStore {
    * on arrival counts as received and accepted again; one that a lane refused is owed again by that lane (`lanes`
    * is its mask) and touches neither `received` nor `accepted`. False: it is no longer there.
    */
-  replay(id: number, verdict: { lanes: number; expiresAtUs?: number | undefined }): Promise<boolean>;
+  replay(id: number, verdict: ReplayVerdict): Promise<boolean>;
+}
+
+export interface ReplayVerdict {
+  lanes: number;
+  expiresAtUs?: number | undefined;
+  /** What stands in for what the message lacks now; undefined: what did before. */
+  lastValues?: readonly LastValue[] | undefined;
 }
 
 export interface SourceLedger {
@@ -247,6 +292,8 @@ export interface BatchStore {
   append(arrivals: readonly Arrival[]): Promise<AppendResult>;
   lane(name: LaneName): Lane;
   readonly deadLetters: DeadLetterStore;
+  /** The last value of each input on each topic that the messages in this store had, also those that are gone. */
+  lastValues(): Promise<readonly StoredLastValue[]>;
   ledger(): Promise<Ledger>;
   close(): Promise<void>;
 }
@@ -271,5 +318,7 @@ export interface StoreOptions {
   lanes: readonly LaneOptions[];
   /** For those who acknowledge what was delivered. Costs 8 bytes for each entry of `dedupe`. */
   reportsOwed?: boolean | undefined;
+  /** The inputs whose last values are still wanted: the others are forgotten. Undefined: all are. */
+  rememberedInputs?: readonly RuleInput[] | undefined;
   onCommit?: CommitObserver | undefined;
 }

@@ -22,20 +22,22 @@ export function createDeadLetters(options: { bytesMax: number; bytesOf: (message
     get discarded() {
       return discarded;
     },
-    add(letter: Omit<DeadLetter, "id">) {
+    /** Gives the id of one that is kept. */
+    add(letter: Omit<DeadLetter, "id">): number | undefined {
       lastId += 1;
       const letterBytes = options.bytesOf(letter.message);
       if (letterBytes > options.bytesMax) {
         discarded += 1;
-        return;
+        return undefined;
       }
       letters.set(lastId, { ...letter, id: lastId });
       bytes += letterBytes;
       for (const id of letters.keys()) {
-        if (bytes <= options.bytesMax) return;
+        if (bytes <= options.bytesMax) break;
         remove(id);
         discarded += 1;
       }
+      return lastId;
     },
     list({ afterId, limit, source, reason }: Parameters<DeadLetterStore["list"]>[0]): DeadLetter[] {
       const found = [];

@@ -2,14 +2,18 @@ import type { LaneName } from "../message.ts";
 import {
   type Backlog,
   type Batch,
+  type Burial,
   isEmptyAfter,
   type Lane,
   type LaneLedger,
   type OpenBatch,
   readBytesMax,
+  type SavedState,
   type Settlement,
+  type StateChange,
   type StoredMessage,
 } from "./batch-store.ts";
+import { createBurials } from "./burials.ts";
 import type { LaneDebt } from "./dedupe.ts";
 
 /** A message and how many lanes still owe it. */
@@ -24,7 +28,12 @@ export interface LaneOwner {
   lastId(): number;
   /** The lane has settled these rows. */
   release(rows: readonly Row[]): void;
-  bury(row: Row, lane: LaneName, death: Omit<Settlement & { kind: "dead" }, "kind" | "messageId">): void;
+  bury(
+    row: Row,
+    lane: LaneName,
+    death: Omit<Settlement & { kind: "dead" }, "kind" | "messageId">,
+    burials: ReturnType<typeof createBurials>,
+  ): void;
 }
 
 /** One lane of the store in memory: the rows that it owes, in order, and its counters. */
@@ -36,7 +45,8 @@ export class MemoryLane implements Lane {
   #cursor = 0;
   #open: OpenBatch | undefined;
   #unansweredLastId = 0;
-  #state: Uint8Array[] = [];
+  #state: SavedState[] = [];
+  #stateLastId = 0;
   readonly #counts = {
     owed: 0,
     delivered: 0,
@@ -99,8 +109,8 @@ export class MemoryLane implements Lane {
     return messages;
   }
 
-  async state(): Promise<Uint8Array[]> {
-    return [...this.#state];
+  async state(afterId: number): Promise<SavedState | undefined> {
+    return this.#state.find(({ id }) => id > afterId);
   }
 
   async seal(batch: Batch): Promise<void> {
@@ -111,14 +121,15 @@ export class MemoryLane implements Lane {
     this.#open = { ...batch, notBeforeUs: batch.sealedAtUs };
   }
 
-  async settle(settlement: Settlement, next?: Batch): Promise<void> {
+  async settle(settlement: Settlement, next?: Batch): Promise<readonly Burial[]> {
+    const burials = createBurials();
     const open = this.#openBatch("settle");
     if (next) this.#checkSealable(next, settlement.kind === "unsealed" ? this.#cursor : open.lastId);
     const rows = settlement.kind === "unsealed" ? [] : this.#queue.slice(0, this.#countUpTo(open.lastId));
     if (settlement.kind === "dead") {
       const row = rows.find(({ message }) => message.id === settlement.messageId);
       if (!row) throw new Error(`Cannot bury message ${settlement.messageId}: not in ${rangeText(open)}`);
-      this.#bury(row, settlement);
+      this.#bury(row, settlement, burials);
     }
     if (settlement.kind === "overdue") {
       const { detail, expired } = settlement;
@@ -126,11 +137,11 @@ export class MemoryLane implements Lane {
         const { id, expiresAtUs = Number.POSITIVE_INFINITY } = row.message;
         const possiblyDelivered = id <= this.#unansweredLastId;
         if (expiresAtUs > open.sealedAtUs)
-          this.#bury(row, { reason: "overdue", detail, possiblyDelivered, expired });
+          this.#bury(row, { reason: "overdue", detail, possiblyDelivered, expired }, burials);
       }
     }
     this.#open = next && { ...next, notBeforeUs: next.sealedAtUs };
-    if (settlement.kind === "unsealed") return;
+    if (settlement.kind === "unsealed") return burials.list();
 
     this.#queue.splice(0, rows.length);
     this.#cursor = open.lastId;
@@ -141,9 +152,8 @@ export class MemoryLane implements Lane {
       this.#counts.rejectedItems += settlement.rejectedItems;
     }
     this.#owner.release(rows);
-    if (settlement.state?.kind === "replace") this.#state = [];
-    this.#state.splice(0, settlement.state?.dropOldest ?? 0);
-    if (settlement.state) this.#state.push(settlement.state.bytes.slice());
+    if (settlement.state) this.#save(settlement.state);
+    return burials.list();
   }
 
   async postpone({ notBeforeUs, unanswered }: { notBeforeUs: number; unanswered: boolean }): Promise<void> {
@@ -152,9 +162,15 @@ export class MemoryLane implements Lane {
     if (unanswered) this.#unansweredLastId = Math.max(this.#unansweredLastId, open.lastId);
   }
 
-  #bury(row: Row, death: Parameters<LaneOwner["bury"]>[2]) {
-    this.#owner.bury(row, this.name, death);
+  #bury(row: Row, death: Parameters<LaneOwner["bury"]>[2], burials: Parameters<LaneOwner["bury"]>[3]) {
+    this.#owner.bury(row, this.name, death, burials);
     this.#counts.deadLettered += 1;
+  }
+
+  #save({ kind, bytes, dropOldest = 0 }: StateChange) {
+    if (kind === "replace") this.#state = [];
+    this.#state.splice(0, dropOldest);
+    this.#state.push({ id: ++this.#stateLastId, bytes: bytes.slice() });
   }
 
   #openBatch(what: string): OpenBatch {

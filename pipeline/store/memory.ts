@@ -1,6 +1,6 @@
 import { systemClock } from "../clock.ts";
-import { StoreFullError } from "../errors.ts";
-import { type LaneName, laneKey, type MqttMessage } from "../message.ts";
+import { replaying, StoreFullError, storing } from "../errors.ts";
+import { type LaneName, type LastValue, laneKey, type MqttMessage } from "../message.ts";
 import {
   type AppendResult,
   type Arrival,
@@ -9,9 +9,11 @@ import {
   isAmong,
   type Ledger,
   type SourceLedger,
+  type StoredLastValue,
   type StoredMessage,
   type StoreOptions,
 } from "./batch-store.ts";
+import { createBurials } from "./burials.ts";
 import { type DedupeFinding, DedupeTable } from "./dedupe.ts";
 import { createDeadLetters } from "./memory-dead-letters.ts";
 import { MemoryLane, type Row } from "./memory-lane.ts";
@@ -31,6 +33,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
   let bytes = 0;
   const sources: Record<string, SourceLedger> = {};
   const died = new Map<string, Ledger["deadLettered"][number]>();
+  const lastValues = new Map<string, StoredLastValue>();
   const debts = () => lanes.flatMap((lane) => lane.debt() ?? []);
   const dedupe = new DedupeTable({ ...options.dedupe, debts: options.reportsOwed ? debts : undefined });
   const graves = createDeadLetters({ bytesMax: options.deadLetterBytesMax, bytesOf: messageBytes });
@@ -45,18 +48,10 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
             if (row.owedBy === 0) bytes -= row.bytes;
           }
         },
-        bury({ message }, lane, { reason, path = "", detail, possiblyDelivered }) {
+        bury({ message }, lane, { reason, path = "", detail, possiblyDelivered }, burials) {
           const { id: _, arrivedAtUs, expiresAtUs: __, isReplay: ___, ...rest } = message;
-          graves.add({
-            message: rest,
-            arrivedAtUs,
-            diedAtUs: systemClock.nowUs(),
-            reason,
-            path,
-            detail,
-            lane,
-            possiblyDelivered,
-          });
+          const letter = { message: rest, reason, path, detail, possiblyDelivered };
+          burials.add(graves.add({ ...letter, arrivedAtUs, diedAtUs: systemClock.nowUs(), lane }), letter);
           countDead("delivery", reason);
         },
       }),
@@ -90,7 +85,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
   function checkRoom(addedBytes: number, what: string) {
     if (addedBytes > 0 && bytes + addedBytes > options.bytesMax) {
       throw new StoreFullError(
-        `Cannot append ${what}: ${bytes} bytes stored and ${addedBytes} more, limit is ${options.bytesMax}`,
+        `Cannot ${what}: the store's quota is used up, ${bytes} bytes stored and ${addedBytes} more, limit is ${options.bytesMax} bytes`,
       );
     }
   }
@@ -126,6 +121,12 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
     });
   }
 
+  function remember(value: LastValue, { source, topic }: MqttMessage, metAtUs: number) {
+    const { rule, input, member } = value;
+    const key = JSON.stringify([rule, input, member, source, topic]);
+    lastValues.set(key, { ...value, source, topic, metAtUs });
+  }
+
   async function append(arrivals: readonly Arrival[]): Promise<AppendResult> {
     const firstSequence = dedupe.nextSequence;
     const judged = findRepeats(arrivals);
@@ -137,7 +138,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
       if (isStored) addedBytes += messageBytes(message);
     }
     try {
-      checkRoom(addedBytes, `${arrivals.length} messages`);
+      checkRoom(addedBytes, storing);
     } catch (error) {
       dedupe.rollback(firstSequence);
       throw error;
@@ -145,7 +146,9 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
 
     const result: AppendResult = { accepted: 0, duplicates: 0, expired: 0, filtered: 0, deadLettered: 0 };
     const owedIds = options.reportsOwed ? createOwedIds() : undefined;
-    for (const { arrival, repeat } of judged) {
+    const burials = createBurials();
+    const repeats: number[] = [];
+    for (const [index, { arrival, repeat }] of judged.entries()) {
       const { message, arrivedAtUs, verdict, identity } = arrival;
       const counts = sourceLedger(message.source);
       counts.received += 1;
@@ -160,26 +163,27 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
         if (!isRepeat) store(message, { lanes: mask, expiresAtUs, arrivedAtUs });
         owedIds?.add(mask, isRepeat && identity ? dedupe.idOf(identity, arrivedAtUs, mask) : lastId);
       }
-      if (isRepeat) continue;
+      if (isRepeat) {
+        if (arrival.met) repeats.push(index);
+        continue;
+      }
+      for (const one of arrival.met ?? []) remember(one, message, arrivedAtUs);
       if (verdict.kind === "deadLettered") {
         const { reason, path, detail } = verdict;
-        graves.add({
-          message: { ...message, payload: message.payload.slice() },
-          arrivedAtUs,
-          diedAtUs: arrivedAtUs,
-          reason,
-          path,
-          detail,
-          lane: undefined,
-          possiblyDelivered: false,
-        });
+        const kept = { ...message, payload: message.payload.slice() };
+        const letter = { message: kept, reason, path, detail, possiblyDelivered: false };
+        const id = graves.add({ ...letter, arrivedAtUs, diedAtUs: arrivedAtUs, lane: undefined });
+        burials.add(id, letter);
         countDead("arrival", reason);
       }
     }
     const newest = arrivals.at(-1);
     if (newest) dedupe.evict(newest.arrivedAtUs);
     options.onCommit?.({ durationMs: 0, messages: arrivals.length });
-    return owedIds ? { ...result, owed: owedIds.list() } : result;
+    if (owedIds) result.owed = owedIds.list();
+    if (result.deadLettered > 0) result.burials = burials.list();
+    if (repeats.length > 0) result.repeats = repeats;
+    return result;
   }
 
   return {
@@ -198,16 +202,19 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
       async replay(id, verdict) {
         const letter = graves.get(id);
         if (!letter) return false;
-        if (lanesOf(verdict.lanes).length > 0) checkRoom(messageBytes(letter.message), "a replayed message");
+        if (lanesOf(verdict.lanes).length > 0) checkRoom(messageBytes(letter.message), replaying);
         if (letter.lane === undefined) {
           const counts = sourceLedger(letter.message.source);
           counts.received += 1;
           counts.accepted += 1;
         }
-        store(letter.message, { ...verdict, arrivedAtUs: letter.arrivedAtUs, isReplay: true });
+        const { lastValues = letter.message.lastValues, ...owed } = verdict;
+        const message = { ...letter.message, lastValues };
+        store(message, { ...owed, arrivedAtUs: letter.arrivedAtUs, isReplay: true });
         return graves.delete(id);
       },
     },
+    lastValues: async () => [...lastValues.values()],
     async ledger() {
       return {
         sources: structuredClone(sources),
@@ -225,5 +232,7 @@ function messageBytes(message: MqttMessage): number {
   const { source, topic, payload, clientId = "", messageId = "", contentType = "", userProperties } = message;
   const properties = userProperties.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
   const texts = source.length + topic.length + clientId.length + messageId.length + contentType.length;
-  return rowBytes + payload.byteLength + texts + properties;
+  const { lastValues = [] } = message;
+  const recalled = lastValues.reduce((sum, { input, value }) => sum + input.length + value.length, 0);
+  return rowBytes + payload.byteLength + texts + properties + recalled;
 }

@@ -82,6 +82,18 @@ export const migrations: readonly string[] = [
 
   CREATE TABLE dedupe(first INTEGER PRIMARY KEY, arrived_us INTEGER NOT NULL, packed BLOB NOT NULL) STRICT;
   `,
+  `
+  CREATE TABLE last_values(
+    source TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    input TEXT NOT NULL,
+    member TEXT NOT NULL,
+    value TEXT NOT NULL,
+    met_us INTEGER NOT NULL,
+    PRIMARY KEY (source, topic, rule, input, member)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

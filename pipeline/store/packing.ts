@@ -3,7 +3,7 @@
  * the whole slab behind each payload that is a view on one.
  *
  * ```
- * requests:u32 { rows:u32 { source topic properties? arrivedUs:f64 identity? verdict payload } }
+ * requests:u32 { rows:u32 { source topic properties? met? arrivedUs:f64 identity? verdict payload } }
  * text and bytes: length:u32 content · optional ones: present:u8 first
  * ```
  */
@@ -39,8 +39,8 @@ export function unpackRequests(packed: ArrayBuffer): ArrivalRow[][] {
   );
 }
 
-function packedBytesMax({ source, topic, properties, payload, verdict }: ArrivalRow): number {
-  let characters = source.length + topic.length + (properties?.length ?? 0);
+function packedBytesMax({ source, topic, properties, met, payload, verdict }: ArrivalRow): number {
+  let characters = source.length + topic.length + (properties?.length ?? 0) + (met?.length ?? 0);
   if (verdict.kind === "filtered") characters += verdict.reason.length;
   if (verdict.kind === "deadLettered") {
     characters += verdict.reason.length + verdict.path.length + verdict.detail.length;
@@ -52,6 +52,7 @@ function packRow(writer: Writer, row: ArrivalRow): void {
   writer.text(row.source);
   writer.text(row.topic);
   writer.optionalText(row.properties);
+  writer.optionalText(row.met);
   writer.f64(row.arrivedAtUs);
   writer.bytes(row.identity ?? new Uint8Array(0));
   packVerdict(writer, row.verdict);
@@ -62,6 +63,7 @@ function unpackRow(reader: Reader): ArrivalRow {
   const source = reader.text();
   const topic = reader.text();
   const properties = reader.optionalText();
+  const met = reader.optionalText();
   const arrivedAtUs = reader.f64();
   const identity = reader.bytes();
   const verdict = unpackVerdict(reader);
@@ -73,6 +75,7 @@ function unpackRow(reader: Reader): ArrivalRow {
     arrivedAtUs,
     identity: identity.length === 0 ? undefined : identity,
     verdict,
+    met,
     payload,
   };
 }

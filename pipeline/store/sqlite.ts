@@ -11,6 +11,7 @@ import { type Database, isDamaged } from "./sqlite/driver.ts";
 import { LaneReader } from "./sqlite/lane-reader.ts";
 import { LaneWriter } from "./sqlite/lane-writer.ts";
 import { dropOwed, LaneCounters, type LaneRecord, registerLanes } from "./sqlite/lanes.ts";
+import { LastValueRows } from "./sqlite/last-values.ts";
 import { type ArrivalRow, Messages, toArrivalRow } from "./sqlite/messages.ts";
 import { lockStore, openWriter } from "./sqlite/open.ts";
 import { salvage } from "./sqlite/salvage.ts";
@@ -105,6 +106,8 @@ function assemble(
   const debts = options.reportsOwed ? () => lanes.debts() : undefined;
   const dedupeOptions = { windowSeconds, entriesMax: shares.dedupeEntries, debts };
   const dedupe = new DedupeRows(db, dedupeOptions, counters.get("lastMessageId"));
+  const lastValues = new LastValueRows(db);
+  if (options.rememberedInputs) lastValues.keepOnly(options.rememberedInputs, (work) => space.settling(work));
   const sweeper = new Sweeper(db, (work) => space.sweeping(work));
   /** False too when it fails, as on a disk without any space left: the next settlement or append tries again. */
   function sweep(): boolean {
@@ -123,6 +126,7 @@ function assemble(
     sources,
     deadLetters,
     dedupe,
+    lastValues,
     sweep,
     reportsOwed: options.reportsOwed ?? false,
     onCommit: options.onCommit,
@@ -173,6 +177,7 @@ function assemble(
         throw new Error(`Cannot use lane ${laneKey(name)}: the store was opened without it`);
       return lane;
     },
+    lastValues: async () => lastValues.list(),
     async ledger(): Promise<Ledger> {
       return db.read(() => ({
         sources: sources.ledger(),
@@ -203,7 +208,7 @@ export function joinLane(
     position: () => reader.position(),
     backlog: () => reader.backlog(),
     read: (afterId, rowsMax) => reader.read(afterId, rowsMax),
-    state: () => reader.state(),
+    state: (afterId) => reader.state(afterId),
     seal: (batch) => writer.seal(batch),
     settle: (settlement, next) => writer.settle(settlement, next),
     postpone: (options) => writer.postpone(options),

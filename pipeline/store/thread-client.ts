@@ -124,7 +124,7 @@ export function remoteLane(client: WriterClient, bit: number): Omit<Lane, "name"
     position: () => call("position"),
     backlog: () => call("backlog"),
     read: (afterId, rowsMax) => call("read", afterId, rowsMax),
-    state: () => call("state"),
+    state: (afterId) => call("state", afterId),
     seal: (batch) => call("seal", batch),
     settle(settlement, next) {
       if (settlement.kind === "unsealed" || settlement.state === undefined) {

@@ -7,7 +7,7 @@
  * ```
  */
 import type { MessagePort } from "node:worker_threads";
-import { StoreFullError, StoreLockedError, StoreVersionError } from "../errors.ts";
+import { DiskFullError, StoreFullError, StoreLockedError, StoreVersionError } from "../errors.ts";
 import type { DeadLetterStore, Lane, StoreOptions } from "./batch-store.ts";
 import type { LaneRecord } from "./sqlite/lanes.ts";
 
@@ -19,7 +19,7 @@ export type LaneMethod = Exclude<keyof Lane, "name" | "mask">;
 export type Call =
   | { target: "lane"; bit: number; method: LaneMethod; arguments: readonly unknown[] }
   | { target: "deadLetters"; method: keyof DeadLetterStore; arguments: readonly unknown[] }
-  | { target: "store"; method: "ledger" | "close" };
+  | { target: "store"; method: "lastValues" | "ledger" | "close" };
 
 export type ToWriter =
   /** Ids of the requests in the order in which they are packed. */
@@ -50,7 +50,7 @@ export interface CrossedError {
   message: string;
 }
 
-const errorClasses = { StoreFullError, StoreLockedError, StoreVersionError };
+const errorClasses = { DiskFullError, StoreFullError, StoreLockedError, StoreVersionError };
 
 /** A structured clone would make every error a plain one. */
 export function packError({ name, message }: Error): CrossedError {

@@ -59,6 +59,7 @@ async function answer(store: BatchStore, hello: Hello, call: Call): Promise<unkn
     const method = store.deadLetters[call.method].bind(store.deadLetters);
     return invoke(method, call.arguments);
   }
+  if (call.method === "lastValues") return store.lastValues();
   if (call.method === "ledger") return store.ledger();
   return store.close();
 }

@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { toError } from "../errors.ts";
 import { type LaneName, laneKey } from "../message.ts";
-import type { BatchStore, Lane, Ledger, StoreOptions } from "./batch-store.ts";
+import type { BatchStore, Lane, Ledger, StoredLastValue, StoreOptions } from "./batch-store.ts";
 import { LaneReader } from "./sqlite/lane-reader.ts";
 import { toArrivalRow } from "./sqlite/messages.ts";
 import { openReader } from "./sqlite/open.ts";
@@ -58,6 +58,7 @@ export async function openThreadedStore(
     append: async (arrivals) => client.append(arrivals.map(toArrivalRow)),
     lane: lanes,
     deadLetters: remoteDeadLetters(client),
+    lastValues: () => client.call<StoredLastValue[]>({ target: "store", method: "lastValues" }),
     ledger: () => client.call<Ledger>({ target: "store", method: "ledger" }),
     connect() {
       const { port1, port2 } = new MessageChannel();

@@ -62,6 +62,7 @@ describe("explain", () => {
   duplicates: no message id: a repeat counts as another message
   payload: read as AIO JSON, strictly: 1 metric, 0 logs
   verdict: accepted
+  answer: the sender gets 200 once the message is on disk, where it waits for its destinations
 Items
   f64_gauge n = 1.5 at 2026-01-05T10:00:00.123456789Z {"site":"north","line":"a=b"}
 Destinations

@@ -84,10 +84,41 @@ describe("POST /explain", () => {
     expect(await problemOf(await ask(body))).toMatchObject({ status, errors: [{ path }] });
   });
 
-  it("answers 400 for an array, however it is filled", async () => {
-    for (const body of [[], [message], [message, message]]) {
-      expect((await problemOf(await ask(body))).detail).toBe("Cannot explain an array: wanted one message");
-    }
+  it("explains each message of an array, for the source that it names", async () => {
+    const body = [message, { ...message, source: "emqx" }, { topic: "plant/b", payload: { metrics: 1 } }];
+    const response = await ask(body);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject([
+      { verdict: "accepted", steps: [{ detail: expect.stringMatching(/^raw:/) }, {}, {}, {}, {}, {}] },
+      { verdict: "accepted", steps: [{ detail: expect.stringMatching(/^emqx:/) }, {}, {}, {}, {}, {}] },
+      { verdict: "deadLettered", isDelivered: false },
+    ]);
+    expect(await (await ask([message])).json()).toHaveLength(1);
+    expect(await (await ask([])).json()).toEqual([]);
+  });
+
+  it("answers 400 for an array of more than ten messages", async () => {
+    expect((await ask(Array(10).fill(message))).status).toBe(200);
+    expect(await problemOf(await ask(Array(11).fill(message)))).toMatchObject({
+      status: 400,
+      detail: "Cannot explain 11 messages: wanted at most 10 at once",
+    });
+  });
+
+  it("answers 400 for an array with messages that break the envelope, and says which", async () => {
+    expect(await problemOf(await ask([message, { topic: "t" }, 7]))).toMatchObject({
+      status: 400,
+      detail: "Cannot explain 2 of 3 messages: they break the envelope, and would be kept as dead letters",
+      errors: [{ path: "[1]", message: expect.stringContaining("payload") }, { path: "[2]" }],
+    });
+    expect(await problemOf(await ask([message, { ...message, source: 7 }]))).toMatchObject({
+      status: 400,
+      errors: [{ path: "1.source" }],
+    });
+    expect(await problemOf(await ask([message, { ...message, source: "nobody" }]))).toMatchObject({
+      status: 400,
+      errors: [{ path: "source", message: expect.stringContaining("nobody") }],
+    });
   });
 
   it("answers 415 for another content type", async () => {

@@ -43,6 +43,19 @@ describe("parsePath()", () => {
     expect(parsePath(text)).toStrictEqual({ ...expected, text });
   });
 
+  it.each<[string, Partial<Path>]>([
+    ["temperature ? $last", { remembered: "temperature" }],
+    [" temperature.Value?$last ", { remembered: "temperature.Value" }],
+    ["t ?   $LAST ?? 0", { remembered: "t", fallback: 0n }],
+    ['"a ? $last".b ? $Last??"x"', { remembered: '"a ? $last".b', fallback: "x" }],
+    ["$metadata.user_property.n ? $last", { remembered: "$metadata.user_property.n" }],
+    ["t ? $lasting", { remembered: undefined }],
+    ["t $last", { remembered: undefined }],
+  ])("reads the last known value of %s", (text, { remembered, fallback }) => {
+    const parsed = path(text);
+    expect([parsed.remembered, parsed.fallback]).toEqual([remembered, fallback]);
+  });
+
   it.each([
     ["temperature ?? 0", 0n],
     ["temperature??0", 0n],
@@ -115,15 +128,11 @@ describe("parsePath()", () => {
     ],
     ['a ?? "\\n"', 3, `Cannot read the escape \\n: wanted \\", \\' or \\\\`],
     [
-      "a ? $last",
-      3,
-      "Cannot remember the last value: a message is read by itself; wanted a default, as in ?? 0",
+      "a.* ? $last",
+      5,
+      "Cannot remember the last value of a path with an asterisk: wanted a path that leads to one value",
     ],
-    [
-      "a ?$LAST",
-      3,
-      "Cannot remember the last value: a message is read by itself; wanted a default, as in ?? 0",
-    ],
+    ["a ? $last 7", 11, "Cannot read the path: met 7, wanted ?? and a default"],
   ])("points at the fault of %j", (text, column, message) => {
     expect(parsePath(text)).toEqual({ faults: [{ column, message }] });
   });
@@ -141,15 +150,7 @@ describe("parsePath()", () => {
 
   it("points at every fault of a path at once", () => {
     const result = parsePath("a..b*.c ? $last ?? what");
-    expect("faults" in result ? result.faults.map(({ column }) => column) : []).toEqual([3, 4, 9, 17]);
-  });
-
-  it("points at what follows the last value", () => {
-    const result = parsePath("a ? $last 7");
-    expect("faults" in result ? result.faults[1] : undefined).toEqual({
-      column: 11,
-      message: "Cannot read the path: met 7, wanted ?? and a default",
-    });
+    expect("faults" in result ? result.faults.map(({ column }) => column) : []).toEqual([3, 4, 17]);
   });
 
   it("refuses a path that is too long", () => {

@@ -28,6 +28,20 @@ function root(payload: unknown = parseTypedJson(json)): Root {
 }
 
 describe("valueAt()", () => {
+  it("has what stands in before the default, and looks for it only when there is nothing", () => {
+    const asked: string[] = [];
+    const at = (text: string, standIn: unknown) =>
+      valueAt(path(text), root(), () => {
+        asked.push(text);
+        return standIn;
+      });
+    expect(at("Off ?? 1", 7)).toBe(7n);
+    expect(at("None ?? 1", null)).toBe(1n);
+    expect(at("None ?? 2", undefined)).toBe(2n);
+    expect(at("Humidity.Value ?? 1", 7)).toBe(41n);
+    expect(asked).toEqual(["Off ?? 1", "None ?? 1", "None ?? 2"]);
+  });
+
   it.each<[string, Value]>([
     ["Temperature.Value", 72],
     ["Humidity.Value", 41n],

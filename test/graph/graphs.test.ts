@@ -55,6 +55,14 @@ describe("a graph", () => {
     });
   });
 
+  it("reads a message of more items than a call takes arguments", () => {
+    const count = 200_000;
+    const metrics = Array(count).fill('{"name":"m","type":"u64_gauge","value":1}').join();
+    expect(routesOf(parse([line({})], `{"metrics":[${metrics}]}`))).toEqual({
+      collector: Array(count).fill("m"),
+    });
+  });
+
   it("sends a message through its transforms, in order", () => {
     const rules = line({
       double: map({ inputs: ["v"], output: "v", expression: "$1 * 2" }),
@@ -208,6 +216,7 @@ describe("a graph", () => {
       reader: (name: string) => told.push(name),
       rule: (name: string) => told.push(name),
       value: (of: string, value: unknown) => told.push([of, value]),
+      lastValue: (input: string, known: unknown) => told.push([input, known]),
     };
     const rules = line({
       cold: filter("$1 < 0"),

@@ -64,6 +64,33 @@ describe("map", () => {
       '{"P":{"S":{"Avg":3},"B":{"Avg":7}}}',
     ],
     [
+      "leaves out a member that lacks an input",
+      [compute(["*.Max", "*.Min"], "P.*", "$1 - $2")],
+      '{"S":{"Max":4,"Min":2},"B":{"Max":8},"O":{"Max":9,"Min":null}}',
+      '{"P":{"S":2}}',
+    ],
+    [
+      "takes a default for an input that a member lacks",
+      [compute(["*.Max", "*.Min ?? 0"], "P.*", "$1 - $2")],
+      '{"S":{"Max":4,"Min":2},"B":{"Max":8}}',
+      '{"P":{"S":2,"B":8}}',
+    ],
+    [
+      "calculates a member by the rule that names it alone",
+      [
+        compute(["*.Max", "*.Min"], "P.*", "($1 + $2) / 2"),
+        compute(["S.Max", "S.Min"], "P.Adjusted", "($1 + $2 + 1) / 2"),
+      ],
+      '{"S":{"Max":4,"Min":1},"B":{"Max":8,"Min":6}}',
+      '{"P":{"B":7,"Adjusted":3}}',
+    ],
+    [
+      "calculates a member by both rules where their inputs differ",
+      [compute(["*.Max", "*.Min"], "P.*", "$1 - $2"), compute(["S.Min", "S.Max"], "P.Other", "$1 - $2")],
+      '{"S":{"Max":4,"Min":2}}',
+      '{"P":{"S":2,"Other":-2}}',
+    ],
+    [
       "leaves out a member that it calculated",
       [compute(["*.Max", "*.Min"], "P.*", "$1 - $2"), remove("O.Max", "O.Min")],
       '{"S":{"Max":4,"Min":2},"O":{"Max":8,"Min":6}}',

@@ -26,7 +26,7 @@ export interface PassOptions extends Partial<MqttMessage> {
 export function pass(
   rules: TransformRules,
   payload: string,
-  { lenient = false, admits, ...fields }: PassOptions = {},
+  { lenient = false, admits = () => true, ...fields }: PassOptions = {},
 ): Passage | Refusal {
   const message = messageOf(payload, fields);
   const traveller: Traveller = { payload: parseTypedJson(payload), message };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { admission } from "../../pipeline/graph/throttle.ts";
 import { createThrottle } from "../../pipeline/throttle.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { messageOf } from "./support.ts";
@@ -39,11 +40,6 @@ describe("createThrottle()", () => {
     expect([admits(), admits({}, { ...limit, name: "b" })]).toEqual([true, true]);
   });
 
-  it("lets nothing pass in an infinite interval", () => {
-    const { admits } = setUp();
-    expect(admits({}, { ...limit, intervalMs: Number.POSITIVE_INFINITY })).toBe(false);
-  });
-
   it("lets a repeat of the message pass that passed last", () => {
     const { admits } = setUp();
     const first = { messageId: "1", clientId: "c" };
@@ -55,8 +51,50 @@ describe("createThrottle()", () => {
     expect(admits({ clientId: "c" })).toBe(false);
   });
 
+  it("takes a message with the id of the last one for another one when it says something else", () => {
+    const clock = createFakeClock();
+    const admits = createThrottle(clock);
+    const id = { messageId: "1", clientId: "c" };
+    expect(admits(limit, messageOf('{"v":1}', id))).toBe(true);
+    expect(admits(limit, messageOf('{"v":2}', id))).toBe(false);
+    expect(admits(limit, messageOf('{"v":1}', { ...id, topic: "plant/mill" }))).toBe(false);
+    expect(admits(limit, messageOf('{"v":1}', id))).toBe(true);
+  });
+
   it("takes messages without an id for different ones", () => {
     const { admits } = setUp();
     expect([admits(), admits()]).toEqual([true, false]);
+  });
+});
+
+describe("admission()", () => {
+  const passes = () => true;
+  const other = { name: "b", intervalMs: 100 };
+
+  it("asks about each limit, for the message as it came", () => {
+    const message = messageOf("{}");
+    const asked: unknown[] = [];
+    const admits = admission(message, (...question) => asked.push(question) > 1);
+    expect([admits(limit), admits(other)]).toEqual([false, true]);
+    expect(asked).toEqual([
+      [limit, message],
+      [other, message],
+    ]);
+  });
+
+  it("lets one of the copies of a message pass, and no other", () => {
+    const admits = admission(messageOf("{}"), passes);
+    expect([admits(limit), admits(limit), admits(other)]).toEqual([true, false, true]);
+  });
+
+  it("drops a message where it was dropped when it arrived, and nowhere else", () => {
+    const admits = admission(messageOf("{}", { throttledBy: ["a"] }), undefined);
+    expect([admits(limit), admits(other), admits(other)]).toEqual([false, true, false]);
+  });
+
+  it("lets nothing pass in an infinite interval, whether or not a limit is kept to", () => {
+    const never = { name: "a", intervalMs: Number.POSITIVE_INFINITY };
+    expect(admission(messageOf("{}"), passes)(never)).toBe(false);
+    expect(admission(messageOf("{}"), undefined)(never)).toBe(false);
   });
 });

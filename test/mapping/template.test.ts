@@ -80,4 +80,23 @@ describe("templates of a mapping", () => {
       "Cannot read a: met a string with half a surrogate pair",
     );
   });
+
+  it.each([
+    ["a level of a long topic", `\${topic.2}`],
+    ["one of many User Properties", `\${userProperty.site}`],
+  ])("read %s soon for thousands of members", (_, template) => {
+    const mapping = rules({
+      metrics: [metric({ each: "*", name: "m", value: { path: "." }, attributes: { a: template } })],
+    });
+    const payload = Object.fromEntries(Array.from({ length: 20_000 }, (_, member) => [member, 1]));
+    const others = Array.from({ length: 100_000 }, (_, index) => [`p${index}`, ""] as const);
+    const begun = process.cpuUsage();
+    const items = metricsOf(mapping, payload, {
+      topic: "a/b".repeat(20_000),
+      userProperties: [["site", "ba"], ...others],
+    });
+    expect(items.at(-1)?.attributes).toEqual([{ key: "a", value: "ba" }]);
+    // Read anew for each it takes half a minute.
+    expect(process.cpuUsage(begun).user / 1000).toBeLessThan(5000);
+  });
 });

@@ -4,6 +4,7 @@ import { aioFormat } from "../../pipeline/payload/aio.ts";
 import { createReceiver, type ReceiverOptions } from "../../pipeline/receive.ts";
 import type { Element } from "../../pipeline/source/adapter.ts";
 import type { Arrival, DeadLetter } from "../../pipeline/store/batch-store.ts";
+import { openMemoryStore } from "../../pipeline/store/memory.ts";
 import { sourceConfig, validMetrics } from "../support/app.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createFakeLogger } from "../support/fake-logger.ts";
@@ -140,8 +141,18 @@ describe("receive()", () => {
     expect(appended).toMatchObject([{ verdict: { expiresAtUs: Number.MAX_SAFE_INTEGER } }]);
   });
 
+  const withStore = (deadLetterBytesMax = 1_000_000) =>
+    setup({
+      store: openMemoryStore({
+        bytesMax: 1_000_000,
+        deadLetterBytesMax,
+        dedupe: { windowSeconds: 60, entriesMax: 10 },
+        lanes: laneNames,
+      }),
+    });
+
   it("logs dead letters at most once a second for each source and reason", async () => {
-    const { receiver, logger, clock } = setup();
+    const { receiver, logger, clock } = withStore();
     const elements: Element[] = [
       message("{"),
       message('{"metrics":1}'),
@@ -150,11 +161,23 @@ describe("receive()", () => {
     await receiver.receive(sourceConfig(), { elements, isArray: true });
     clock.advance(1_000);
     await receiver.receive(sourceConfig(), { elements: [message('{"logs":1}')], isArray: false });
+    const common = { source: "raw", topic: "t", reason: "invalidPayload" };
+    const envelope = { source: "raw", reason: "invalidEnvelope", detail: "[2]: met 3, wanted an object" };
     expect(logger.lines.map(({ fields }) => fields)).toEqual([
-      { source: "raw", reason: "invalidPayload", detail: expect.any(String), suppressed: 0 },
-      { source: "raw", reason: "invalidEnvelope", detail: "[2]: met 3, wanted an object", suppressed: 0 },
-      { source: "raw", reason: "invalidPayload", detail: expect.stringMatching(/^logs: /), suppressed: 1 },
+      { id: 1, ...common, detail: expect.any(String), suppressed: 1 },
+      { id: 3, ...envelope, suppressed: 0 },
+      { id: 4, ...common, detail: expect.stringMatching(/^logs: /), suppressed: 0 },
     ]);
+  });
+
+  it("logs the dead letter of a repeat once, and one that is not kept without an id", async () => {
+    const { receiver, logger, clock } = withStore(0);
+    const envelope = { elements: [message("{", { messageId: "1" })], isArray: false };
+    await receiver.receive(sourceConfig(), envelope);
+    clock.advance(1_000);
+    await receiver.receive(sourceConfig(), envelope);
+    expect(logger.lines).toHaveLength(1);
+    expect(logger.lines[0]?.fields).toMatchObject({ id: undefined, reason: "invalidPayload" });
   });
 
   it("counts what a sender may have meant otherwise", async () => {

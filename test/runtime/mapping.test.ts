@@ -1,48 +1,32 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { LogRecord } from "../../gen/opentelemetry/proto/logs/v1/logs_pb.ts";
-import type { Metric } from "../../gen/opentelemetry/proto/metrics/v1/metrics_pb.ts";
 import { openGateway } from "../../handlers/runtime/gateway.ts";
 import { loadConfig } from "../../pipeline/config/load.ts";
 import { blocksOf, isConfiguration, readPage } from "../docs/page.ts";
 import { createFakeLogger } from "../support/fake-logger.ts";
-import { startSink } from "../support/otlp-sink.ts";
+import { createFolder, startReceiver } from "../support/running-gateway.ts";
 
 const example = readFileSync("examples/mapping.yaml", "utf8");
 
 /** Gateways on one store, with threads, and the receiver of what they deliver. */
 async function setUp() {
-  const folder = mkdtempSync(join(tmpdir(), "mapping-"));
-  const metrics: Metric[] = [];
-  const logs: LogRecord[] = [];
-  const sink = await startSink({
-    onMetrics: ({ resourceMetrics }) =>
-      metrics.push(...resourceMetrics.flatMap((one) => one.scopeMetrics.flatMap((scope) => scope.metrics))),
-    onLogs: ({ resourceLogs }) =>
-      logs.push(...resourceLogs.flatMap((one) => one.scopeLogs.flatMap((scope) => scope.logRecords))),
-  });
-  const closing: (() => Promise<void>)[] = [];
-  onTestFinished(async () => {
-    for (const close of closing) await close();
-    await sink.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const { metrics, logs, url } = await startReceiver("collector");
+  const folder = createFolder();
 
   async function open(text = example) {
     const config = loadConfig({
-      files: [{ name: "gateway.yaml", text: text.replace("http://localhost:4317", sink.url) }],
+      files: [{ name: "gateway.yaml", text: text.replace("http://localhost:4317", url) }],
       environment: { GATEWAY_STORE_PATH: join(folder, "gateway.db") },
       resolvePath: (_, path) => path,
     });
     const gateway = await openGateway(config, { logger: createFakeLogger(), environment: {} });
-    let isOpen = true;
-    const close = async () => {
-      if (isOpen) await gateway.close();
-      isOpen = false;
+    let closing: Promise<void> | undefined;
+    const close = () => {
+      closing ??= gateway.close();
+      return closing;
     };
-    closing.push(close);
+    onTestFinished(close);
     const fetch = async (path: string, init: RequestInit = {}) =>
       gateway.fetch(new Request(`http://127.0.0.1${path}`, init));
     return {
@@ -140,6 +124,41 @@ describe("a gateway with mappings", () => {
         timeUnixNano: 1748766602500000000n,
       },
     ]);
+  });
+
+  it("delivers what newer connectors publish with their clock's time, and tells its device and asset", async () => {
+    const { open, points, logs } = await setUp();
+    const gateway = await open(readFileSync("examples/connectors.yaml", "utf8"));
+    const post = (type: string, payload: unknown) =>
+      gateway.post("connectors", "azure-iot-operations/data/thermostat", payload, {
+        properties: {
+          userProperties: [
+            ["specversion", "1.0"],
+            ["type", type],
+            ["subject", "thermostat/climate"],
+            ["aiodeviceref", "ms-aio:4c7d_opcua"],
+            ["aioassetref", "ms-aio:9e2b"],
+            ["__ts", "001748766600123:00007:connector-0"],
+          ],
+        },
+      });
+    expect(await post("DataSet", { temperature: 21.5 })).toMatchObject({ accepted: 1 });
+    expect(await post("DataSet/climate", { humidity: 40 })).toMatchObject({ accepted: 1 });
+    expect(await post("Event", { Message: "Door #12 is open" })).toMatchObject({ accepted: 1 });
+    expect(await gateway.flush()).toMatchObject({ pending: 0 });
+
+    const attributes = { device: "ms-aio:4c7d_opcua", asset: "ms-aio:9e2b", subject: "thermostat/climate" };
+    const timeUnixNano = 1748766600123000000n;
+    expect(points()).toEqual([
+      { name: "temperature", unit: "", value: 21.5, timeUnixNano, attributes },
+      { name: "humidity", unit: "", value: 40, timeUnixNano, attributes },
+    ]);
+    expect(logs).toMatchObject([
+      { severityText: "warn", body: { value: { value: "Door # is open" } }, timeUnixNano },
+    ]);
+    expect(logs[0]?.attributes.map(({ key, value }) => [key, value?.value.value])).toEqual(
+      expect.arrayContaining(Object.entries(attributes)),
+    );
   });
 
   it("does what docs/mapping.md says", async () => {

@@ -52,6 +52,17 @@ describe("runUntilSignal()", () => {
     expect(steps).toEqual(["deliver", "drain", "stop", "answer", "close"]);
   });
 
+  it("the log says at the start where it listens, stores and sends", async () => {
+    const { status, signal, logger } = setUp();
+    (await signal)("SIGINT");
+    await status;
+    expect(logger.lines.find(({ message }) => message === "Gateway started")?.fields).toEqual({
+      url: "http://127.0.0.1:8080",
+      store: "./data/gateway.db",
+      destinations: ["default http://127.0.0.1:4317"],
+    });
+  });
+
   it("a second signal exits at once", async () => {
     const { steps, status, signal } = setUp();
     const send = await signal;

@@ -21,6 +21,7 @@ import {
   text,
 } from "./arrivals.ts";
 import { createChoices } from "./choices.ts";
+import { savedState } from "./saved-state.ts";
 
 const lanes: readonly LaneName[] = [metricsLane, logsLane, { destination: "cloud", signal: "metrics" }];
 const operations = 1_500;
@@ -44,7 +45,7 @@ async function view(store: BatchStore) {
         expiresAtUs,
         isReplay,
       })),
-      state: (await lane.state()).map(text).join(""),
+      state: (await savedState(lane)).map(text).join(""),
     });
   }
   return {
@@ -52,14 +53,19 @@ async function view(store: BatchStore) {
     laneLedgers,
     deadLettered: deadLettered.toSorted((a, b) => keyOf(a).localeCompare(keyOf(b))),
     deadLetters,
+    lastValues: new Set(await store.lastValues()),
     letters: letters.map(({ diedAtUs: _, message, ...letter }) => ({
-      ...letter,
-      // A restart makes an open batch unanswered, and memory has none.
-      possiblyDelivered: letter.reason === "overdue" ? undefined : letter.possiblyDelivered,
+      ...comparable(letter),
       body: text(message.payload),
     })),
     positions,
   };
+}
+
+/** A restart makes an open batch unanswered, and memory has none. */
+function comparable<Letter extends { reason: string; possiblyDelivered: boolean }>(letter: Letter) {
+  const { reason, possiblyDelivered } = letter;
+  return { ...letter, possiblyDelivered: reason === "overdue" ? undefined : possiblyDelivered };
 }
 
 function keyOf({ stage, reason }: { stage: string; reason: string }): string {
@@ -96,7 +102,11 @@ it("memory and sqlite show the same after every one of many random operations", 
     const source = random.pick(["one", "two"]);
     const body = random.chance(0.1) ? "often" : `body ${bodies}`;
     const withId = random.chance(0.5) ? { messageId: `${random.below(50)}` } : {};
-    return arrival(body, verdict, { source, arrivedAtUs: nowUs, ...withId });
+    const value = { rule: "m", input: random.pick(["t", "u"]), member: "", value: `${bodies}` };
+    return {
+      ...arrival(body, verdict, { source, arrivedAtUs: nowUs, ...withId }),
+      met: random.chance(0.3) ? [value] : undefined,
+    };
   }
 
   async function sealSome(name: LaneName) {
@@ -161,7 +171,7 @@ it("memory and sqlite show the same after every one of many random operations", 
     const [first, last] = [following[0], following.at(-1)];
     const isSealing = random.chance(0.5) && first && last;
     const next = isSealing ? { firstId: first.id, lastId: last.id, sealedAtUs: nowUs } : undefined;
-    await both((store) => store.lane(name).settle(settlement, next));
+    await both(async (store) => (await store.lane(name).settle(settlement, next)).map(comparable));
   }
 
   async function treatDeadLetter() {

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, statfsSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { StoreFullError } from "../../pipeline/errors.ts";
+import { DiskFullError, StoreFullError } from "../../pipeline/errors.ts";
 import type { BatchStore } from "../../pipeline/store/batch-store.ts";
 import { openSqliteStore } from "../../pipeline/store/sqlite.ts";
 import { arrival, ledgerOf, metricsLane, owedBy, roomy } from "./arrivals.ts";
@@ -53,7 +53,7 @@ describe("on a full disk", () => {
 
   it("append() rejects with StoreFullError, and nothing of the request is stored", async () => {
     const { error } = await fill(store);
-    expect(error).toBeInstanceOf(StoreFullError);
+    expect(error).toBeInstanceOf(isMounted ? DiskFullError : StoreFullError);
     const ledger = await ledgerOf(store);
     expect((ledger.sources.plant?.received ?? 1) % 100).toBe(0);
     expect(await store.lane(metricsLane).read(0, 1e6)).toHaveLength(ledger.sources.plant?.accepted ?? -1);
@@ -75,6 +75,20 @@ describe("on a full disk", () => {
     expect(await store.append([arrival("after", verdict)])).toMatchObject({ accepted: 1 });
     expect(statSync(`${folder.path}.reserve`).size).toBeGreaterThan(0);
   });
+
+  it.runIf(existsSync("/dev/full"))(
+    "append() says that it is the disk where the reserve finds no room",
+    async () => {
+      await store.close();
+      rmSync(`${folder.path}.reserve`);
+      const leaveNoRoom = () => symlinkSync("/dev/full", `${folder.path}.reserve`);
+      leaveNoRoom();
+      store = await openSqliteStore({ ...roomy, path: folder.path, bytesMax: 2_000_000 });
+      leaveNoRoom();
+      const refused = store.append([arrival("a", owedBy(store, [metricsLane]))]);
+      await expect(refused).rejects.toBeInstanceOf(DiskFullError);
+    },
+  );
 
   it("a store opens on a full disk by giving up its reserve, and what it holds can be settled", async () => {
     const verdict = owedBy(store, [metricsLane]);

@@ -36,7 +36,9 @@ describe("with the smallest quota", () => {
 
   it("append() takes messages for at least a quarter of the quota, then refuses, and never passes it", async () => {
     const { appendedBytes, error } = await fill(store);
-    expect(error).toBeInstanceOf(StoreFullError);
+    expect(error).toEqual(
+      new StoreFullError("Cannot store the messages: the store's quota is used up, limit is 2000000 bytes"),
+    );
     expect(appendedBytes).toBeGreaterThan(bytesMax / 4);
     expect(bytesOnDisk()).toBeLessThanOrEqual(bytesMax);
     expect((await store.ledger()).store).toEqual({ bytes: bytesOnDisk(), bytesMax });

@@ -10,7 +10,7 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-const openers: [string, () => Promise<BatchStore>][] = [
+const openers = [
   ["memory", async () => openMemoryStore(roomy)],
   [
     "sqlite",
@@ -24,7 +24,7 @@ const openers: [string, () => Promise<BatchStore>][] = [
       return store;
     },
   ],
-];
+] as const satisfies [string, () => Promise<BatchStore>][];
 
 const mega = 1_000_000;
 
@@ -60,4 +60,18 @@ describe.each(openers)("read() of large messages from %s", (_name, open) => {
     expect(await read(0)).toEqual([readBytesMax + 1]);
     expect(await read(1)).toEqual([1]);
   });
+});
+
+it("read() from sqlite holds no more once it has the limit in properties, and goes on behind it", async () => {
+  const store = await openers[1][1]();
+  const one = arrival("1", owedBy(store, [metricsLane]));
+  const userProperties = [["note", "x".repeat(mega)]] as const;
+  await store.append(Array(12).fill({ ...one, message: { ...one.message, userProperties } }));
+  const read = async (afterId: number) =>
+    (await store.lane(metricsLane).read(afterId, 500)).map(({ id, userProperties: [note] }) => [
+      id,
+      note?.[1].length,
+    ]);
+  expect(await read(0)).toEqual([1, 2, 3, 4, 5].map((id) => [id, mega]));
+  expect(await read(10)).toEqual([11, 12].map((id) => [id, mega]));
 });

@@ -117,6 +117,33 @@ it.each([
   expect(await store.append(arrivals())).toMatchObject({ [kind]: 2000 });
 });
 
+it.each([
+  { pages: () => [40], what: "are carried over", values: ["21.5"] },
+  { pages: () => [rootOf("last_values")], what: "are unknown when one of them is lost", values: [] },
+])("last values $what", async ({ pages, values }) => {
+  await open();
+  const met = [{ rule: "Mapping thermostat", input: "t", member: "", value: "21.5" }];
+  await store.append([{ ...arrival("1", owedBy(store, [metricsLane])), met }]);
+  await store.close();
+  await fillAndClose(2000);
+  damage(pages());
+  await open();
+  expect(setAside()).toHaveLength(1);
+  expect(store.notices.join()).toContain("others may be lost");
+  expect((await store.lastValues()).map(({ value }) => value)).toEqual(values);
+});
+
+it("nothing else is lost of a damaged store that an earlier version left behind", async () => {
+  await fillAndClose(10);
+  const raw = new DatabaseSync(folder.path);
+  raw.exec("DROP TABLE last_values; PRAGMA user_version = 1");
+  raw.close();
+  writeFileSync(`${folder.path}.salvage`, "gateway.db.damaged-1");
+  renameSync(folder.path, `${folder.path}.damaged-1`);
+  await open();
+  expect(store.notices.join()).toContain("1000 messages were carried over, nothing else was lost");
+});
+
 it("nothing is carried over when the lanes are lost, and the store works", async () => {
   await fillAndClose(1000);
   damage([rootOf("lanes")]);

@@ -58,10 +58,12 @@ describe("append() whose COMMIT fails", () => {
     },
   );
 
-  it("with a full disk rejects with StoreFullError", async () => {
+  it("with a full disk rejects with a StoreFullError that says so", async () => {
     const target = await open();
     failCommit("database or disk is full");
-    await expect(target.append(requests(target))).rejects.toBeInstanceOf(StoreFullError);
+    const refusal = target.append(requests(target));
+    await expect(refusal).rejects.toBeInstanceOf(StoreFullError);
+    await expect(refusal).rejects.toThrow(/^Cannot store the messages: the store's disk is full$/);
   });
 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BatchStore, StoreOptions } from "../../pipeline/store/batch-store.ts";
 import { roomy } from "./arrivals.ts";
-import type { StoreHarness } from "./contract.ts";
+import type { StoreHarness } from "./contract/subject.ts";
 
 /** A new folder for a store, removed with everything in it. */
 export function createFolder() {

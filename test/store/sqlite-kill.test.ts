@@ -41,6 +41,14 @@ it(`append() keeps everything that it acknowledged through ${kills} times kill -
     const verdict = owedBy(store, [metricsLane]);
     const again = acknowledged.map((number) => arrival(`${number}`, verdict, { messageId: `${number}` }));
     expect(await store.append(again)).toMatchObject({ duplicates: acknowledged.length });
+    // Those of the last acknowledged messages, or of ones that were stored and not acknowledged any more.
+    for (const { member, value } of await store.lastValues()) {
+      const ofMember = acknowledged.filter((number) => `${number % 4}` === member);
+      expect(Number(value)).toBeGreaterThanOrEqual(Math.max(...ofMember));
+      const repeat = arrival(value, verdict, { messageId: value });
+      expect(await store.append([repeat])).toMatchObject({ duplicates: 1 });
+    }
+    expect(await store.lastValues()).toHaveLength(4);
     await store.close();
   }
   folder.remove();

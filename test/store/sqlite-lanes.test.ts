@@ -6,6 +6,7 @@ import { Database } from "../../pipeline/store/sqlite/driver.ts";
 import { Space } from "../../pipeline/store/sqlite/space.ts";
 import { openSqliteStore, type SqliteStore } from "../../pipeline/store/sqlite.ts";
 import { arrival, ledgerOf, logsLane, metricsLane, owedBy, roomy, startUs, text } from "./arrivals.ts";
+import { savedState } from "./saved-state.ts";
 import { createFolder } from "./sqlite-folder.ts";
 
 const other: LaneName = { destination: "other", signal: "metrics" };
@@ -224,7 +225,7 @@ describe("dropDestination()", () => {
     expect(await laneOf(metricsLane)).toMatchObject({ owed: 3, delivered: 1, deadLettered: 2, pending: 0 });
     const again = store.lane(metricsLane);
     expect(await again.position()).toMatchObject({ cursor: 3, open: undefined });
-    expect(await again.state()).toEqual([]);
+    expect(await savedState(again)).toEqual([]);
     await append(["new"]);
     expect(await bodies(metricsLane)).toEqual(["new"]);
   });

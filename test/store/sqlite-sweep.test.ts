@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import type { LaneName } from "../../pipeline/message.ts";
 import type { BatchStore } from "../../pipeline/store/batch-store.ts";
 import { openSqliteStore } from "../../pipeline/store/sqlite.ts";
-import { arrival, metricsLane, owedBy, roomy, startUs } from "./arrivals.ts";
+import { arrival, bytes, metricsLane, owedBy, roomy, startUs } from "./arrivals.ts";
 import { createFolder } from "./sqlite-folder.ts";
 
 let folder: ReturnType<typeof createFolder>;
@@ -36,18 +36,26 @@ function rowsLeft(): number {
   return Number(row?.rows);
 }
 
-it("large messages are deleted a few at a time, so that appends wait for few of them", async () => {
-  await open();
-  const verdict = owedBy(store, [metricsLane]);
-  const body = "x".repeat(1_000_000);
-  for (let at = 0; at < 5; at++) await store.append(Array(4).fill(arrival(body, verdict)));
-  await settle(metricsLane, 20);
-  await setImmediate();
-  expect(rowsLeft()).toBeGreaterThan(10);
-  expect(rowsLeft()).toBeLessThan(20);
-  for (let turn = 0; turn < 10; turn++) await setImmediate();
-  expect(rowsLeft()).toBe(0);
-});
+const large = "x".repeat(1_000_000);
+
+it.each([
+  ["payloads", { payload: bytes(large) }],
+  ["properties", { userProperties: [["note", large]] as const }],
+])(
+  "messages with large %s are deleted a few at a time, so that appends wait for few of them",
+  async (_, fields) => {
+    await open();
+    const one = arrival("1", owedBy(store, [metricsLane]));
+    const many = Array(4).fill({ ...one, message: { ...one.message, ...fields } });
+    for (let at = 0; at < 5; at++) await store.append(many);
+    await settle(metricsLane, 20);
+    await setImmediate();
+    expect(rowsLeft()).toBeGreaterThan(10);
+    expect(rowsLeft()).toBeLessThan(20);
+    for (let turn = 0; turn < 10; turn++) await setImmediate();
+    expect(rowsLeft()).toBe(0);
+  },
+);
 
 it("one message larger than a slice is deleted all the same", async () => {
   await open();

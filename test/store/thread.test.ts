@@ -1,10 +1,12 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { StoreFullError, StoreLockedError } from "../../pipeline/errors.ts";
+import { DiskFullError, StoreFullError, StoreLockedError } from "../../pipeline/errors.ts";
 import { connectStore, openThreadedStore, type ThreadedStore } from "../../pipeline/store/thread.ts";
+import { packError, unpackError } from "../../pipeline/store/thread-protocol.ts";
 import { arrival, bytes, filtered, invalid, metricsLane, owedBy, roomy, startUs, text } from "./arrivals.ts";
 import { storeContract } from "./contract.ts";
+import { savedState } from "./saved-state.ts";
 import { createFolder, diskHarness } from "./sqlite-folder.ts";
 
 const { harness, removeAll } = diskHarness(openThreadedStore);
@@ -66,7 +68,7 @@ describe("openThreadedStore()", () => {
       arrival("3", { kind: "expired" }),
       arrival("4", invalid),
     ]);
-    expect(counts).toEqual({ accepted: 1, duplicates: 0, expired: 1, filtered: 1, deadLettered: 1 });
+    expect(counts).toMatchObject({ accepted: 1, duplicates: 0, expired: 1, filtered: 1, deadLettered: 1 });
     const [letter] = await store.deadLetters.list({ afterId: 0, limit: 10 });
     expect(letter).toMatchObject({ reason: "invalidPayload", path: "metrics[0].value" });
   });
@@ -76,6 +78,15 @@ describe("openThreadedStore()", () => {
     const large = arrival("x".repeat(2_000_000), owedBy(store, [metricsLane]));
     await expect(store.append([large])).rejects.toBeInstanceOf(StoreFullError);
   });
+
+  it.each([StoreFullError, DiskFullError])(
+    "a %o keeps its class on the way from the writer",
+    (ErrorClass) => {
+      const error = unpackError(packError(new ErrorClass("Full")));
+      expect(error.constructor).toBe(ErrorClass);
+      expect(error.message).toBe("Full");
+    },
+  );
 
   it("a second open of the same file rejects with StoreLockedError", async () => {
     const { path } = await open();
@@ -105,7 +116,7 @@ describe("openThreadedStore()", () => {
       rejectedItems: 0,
       state: { kind: "append", bytes: bytes("some state").subarray(5) },
     });
-    expect((await lane.state()).map(text)).toEqual(["state"]);
+    expect((await savedState(lane)).map(text)).toEqual(["state"]);
   });
 
   it("calls after close() are rejected", async () => {

@@ -103,6 +103,15 @@ describe.each(files)("a store of %s", (file) => {
     ]);
   });
 
+  it("knows no last values, and remembers them from now on", async () => {
+    const { store } = await openLeftBehind(file);
+    expect(await store.lastValues()).toEqual([]);
+    expect((await store.lane(metricsLane).read(0, 1))[0]?.lastValues).toBeUndefined();
+    const met = [{ rule: "Mapping thermostat", input: "t", member: "", value: "21.5" }];
+    await store.append([{ ...reading("new", 31, 1), verdict: owedBy(store, [metricsLane]), met }]);
+    expect(await store.lastValues()).toMatchObject([{ source: "plant", value: "21.5" }]);
+  });
+
   it("keeps dead letters whole, and one that is replayed continues the counters", async () => {
     const { store, metrics } = await openLeftBehind(file);
     const letters = await store.deadLetters.list({ afterId: 0, limit: 10 });

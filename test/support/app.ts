@@ -52,6 +52,8 @@ export interface TestAppOptions {
   health?: Partial<LaneHealth>;
   credentials?: readonly CredentialReport[];
   bridges?: readonly BridgeReport[];
+  /** What is configured of bridges and destinations; neither is opened. */
+  configured?: Partial<Pick<GatewayConfig, "bridges" | "destinations">>;
   mappings?: GatewayConfig["mappings"];
   graphs?: GatewayConfig["graphs"];
 }
@@ -112,6 +114,7 @@ export function createTestApp(options: TestAppOptions = {}): TestApp {
     sources,
     bridges: [],
     destinations: [],
+    ...options.configured,
     mappings: options.mappings ?? [],
     graphs: options.graphs ?? [],
     warnings: [],

@@ -1,11 +1,13 @@
-import { StoreFullError, toError } from "../../errors.ts";
+import { storing, toError } from "../../errors.ts";
 import type { AppendResult, CommitObserver } from "../batch-store.ts";
+import { createBurials } from "../burials.ts";
 import { createOwedIds } from "../owed-ids.ts";
 import type { Counters } from "./counters.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { DedupeRows } from "./dedupe-rows.ts";
 import { type Database, isFull, isIoError } from "./driver.ts";
 import type { LaneCounters } from "./lanes.ts";
+import type { LastValueRows } from "./last-values.ts";
 import { type ArrivalRow, type Messages, rowBytes } from "./messages.ts";
 import type { SourceChange, Sources } from "./sources.ts";
 import type { Space } from "./space.ts";
@@ -26,6 +28,7 @@ interface Rooms {
   sources: Sources;
   deadLetters: DeadLetters;
   dedupe: DedupeRows;
+  lastValues: LastValueRows;
   /** Delete some rows that no lane owes; false when there are none. */
   sweep: () => boolean;
   reportsOwed: boolean;
@@ -62,7 +65,7 @@ export class Appender {
 
   append(rows: readonly ArrivalRow[]): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      const bytes = rows.reduce((sum, row) => sum + rowBytes(row), 0);
+      const bytes = rows.reduce((sum, row) => sum + rowBytes(row) + Buffer.byteLength(row.met ?? ""), 0);
       this.#queue.push({ rows, bytes, resolve, reject });
       this.#schedule();
     });
@@ -114,13 +117,9 @@ export class Appender {
       }
       const fits = bytes + request.bytes <= room;
       if (fits) bytes += request.bytes;
-      else request.reject(new StoreFullError(this.#refusal(request)));
+      else request.reject(space.refusal(storing));
       return fits;
     });
-  }
-
-  #refusal({ rows }: Request): string {
-    return `Cannot append ${rows.length} messages: the store is full, limit is ${this.#rooms.space.bytesMax} bytes`;
   }
 
   #commit(group: readonly Request[]): void {
@@ -149,9 +148,7 @@ export class Appender {
 
   #failed(group: readonly Request[], error: Error): void {
     if (isFull(error)) {
-      for (const request of group) {
-        request.reject(new StoreFullError(this.#refusal(request), { cause: error }));
-      }
+      for (const { reject } of group) reject(this.#rooms.space.refusal(storing, error));
     } else if (group.length > 1 && !isIoError(error)) {
       for (const request of group) this.#commit([request]);
     } else {
@@ -161,7 +158,7 @@ export class Appender {
 
   /** Within a transaction. */
   #store(group: readonly Request[]): AppendResult[] {
-    const { counters, sources, lanes, messages, deadLetters, dedupe, reportsOwed } = this.#rooms;
+    const { counters, sources, lanes, messages, deadLetters, dedupe, lastValues, reportsOwed } = this.#rooms;
     const table = dedupe.table.enabled ? dedupe.table : undefined;
     const firstId = counters.get("lastMessageId");
     let lastId = firstId;
@@ -170,7 +167,9 @@ export class Appender {
     const results = group.map(({ rows }) => {
       const result = noResult();
       const owedIds = reportsOwed ? createOwedIds() : undefined;
-      for (const row of rows) {
+      const burials = createBurials();
+      const repeats: number[] = [];
+      for (const [index, row] of rows.entries()) {
         const { verdict } = row;
         const change = changeOf(changes, row.source);
         change.received++;
@@ -184,11 +183,13 @@ export class Appender {
             result.duplicates++;
             if (owedIds && debt)
               owedIds.add(lanes.known(debt.lanes), table.idOf(row.identity, row.arrivedAtUs, debt.lanes));
+            if (row.met !== null) repeats.push(index);
             continue;
           }
         }
         change[verdict.kind]++;
         result[verdict.kind]++;
+        lastValues.put(row);
         if (verdict.kind === "accepted") {
           lastId++;
           const mask = lanes.known(verdict.lanes);
@@ -198,18 +199,15 @@ export class Appender {
           owed.set(mask, (owed.get(mask) ?? 0) + 1);
         } else if (verdict.kind === "deadLettered") {
           const { reason, path, detail } = verdict;
-          deadLetters.insert({
-            row,
-            diedAtUs: row.arrivedAtUs,
-            reason,
-            path,
-            detail,
-            lane: undefined,
-            possiblyDelivered: false,
-          });
+          const death = { reason, path, detail, possiblyDelivered: false };
+          const id = deadLetters.insert({ row, diedAtUs: row.arrivedAtUs, lane: undefined, ...death });
+          burials.add(id, { message: row, ...death });
         }
       }
-      return owedIds ? { ...result, owed: owedIds.list() } : result;
+      if (owedIds) result.owed = owedIds.list();
+      if (result.deadLettered > 0) result.burials = burials.list();
+      if (repeats.length > 0) result.repeats = repeats;
+      return result;
     });
     counters.add("lastMessageId", lastId - firstId);
     for (const [mask, count] of owed) lanes.owe(mask, count);

@@ -1,6 +1,6 @@
-import { StoreFullError } from "../../errors.ts";
+import { replaying, toError } from "../../errors.ts";
 import type { LaneName, Signal } from "../../message.ts";
-import type { DeadLetter, DeadLetterReason, DeadLetterStore, Ledger } from "../batch-store.ts";
+import type { DeadLetter, DeadLetterReason, DeadLetterStore, Ledger, ReplayVerdict } from "../batch-store.ts";
 import type { Counters } from "./counters.ts";
 import { type Database, isFull, type Statement } from "./driver.ts";
 import type { LaneCounters } from "./lanes.ts";
@@ -28,8 +28,6 @@ type Columns = [
 
 const columns = `id, destination, signal, arrived_us, died_us, source, topic, properties, reason, path, detail,
   possibly_delivered, payload, bytes`;
-
-const replayRefused = "Cannot replay dead letter: the store is full";
 
 export interface Death {
   row: Pick<ArrivalRow, "source" | "topic" | "properties" | "payload" | "arrivedAtUs">;
@@ -78,8 +76,11 @@ export class DeadLetters implements DeadLetterStore {
     this.#deaths = db.prepare("SELECT stage, reason, count FROM deaths ORDER BY stage, reason");
   }
 
-  /** Within a transaction: keep one more, and discard the oldest beyond the quota; one beyond it alone is discarded. */
-  insert({ row, diedAtUs, reason, path, detail, lane, possiblyDelivered }: Death): void {
+  /**
+   * Within a transaction: keep one more, and discard the oldest beyond the quota; one beyond it alone is discarded.
+   * Gives the id of one that is kept.
+   */
+  insert({ row, diedAtUs, reason, path, detail, lane, possiblyDelivered }: Death): number | undefined {
     const { counters, space } = this.#rooms;
     const id = counters.get("lastDeadLetterId") + 1;
     const bytes = rowBytes(row) + path.length + detail.length;
@@ -87,7 +88,7 @@ export class DeadLetters implements DeadLetterStore {
     this.#die.run(lane === undefined ? "arrival" : "delivery", reason, 1);
     if (bytes > space.deadLetterBytesMax) {
       counters.add("deadLettersDiscarded", 1);
-      return;
+      return undefined;
     }
     this.#insert.run(
       id,
@@ -114,6 +115,7 @@ export class DeadLetters implements DeadLetterStore {
       counters.add("deadLettersDiscarded", 1);
       kept -= oldest[1];
     }
+    return id;
   }
 
   /** Within a transaction: so many died in delivery, and none of them is kept. */
@@ -147,15 +149,20 @@ export class DeadLetters implements DeadLetterStore {
     });
   }
 
-  async replay(id: number, verdict: { lanes: number; expiresAtUs?: number | undefined }): Promise<boolean> {
+  async replay(id: number, { lastValues, ...verdict }: ReplayVerdict): Promise<boolean> {
     const { db, counters, messages, lanes, sources, space } = this.#rooms;
     const found = this.#get.get(id);
     if (found === undefined) return false;
     const [, destination, , arrivedAtUs, , source, topic, packed, , , , , payload, bytes] = found;
-    const properties = packProperties({ ...unpackProperties(packed), isReplay: true });
+    const before = unpackProperties(packed);
+    const properties = packProperties({
+      ...before,
+      isReplay: true,
+      lastValues: lastValues ?? before.lastValues,
+    });
     const row = { source, topic, properties, payload, arrivedAtUs };
     const owing = lanes.known(verdict.lanes);
-    if (owing !== 0 && rowBytes(row) > space.room()) throw new StoreFullError(replayRefused);
+    if (owing !== 0 && rowBytes(row) > space.room()) throw space.refusal(replaying);
     try {
       db.write(() => {
         this.#remove(id, bytes);
@@ -167,7 +174,7 @@ export class DeadLetters implements DeadLetterStore {
       });
       return true;
     } catch (error) {
-      throw isFull(error) ? new StoreFullError(replayRefused, { cause: error }) : error;
+      throw isFull(error) ? space.refusal(replaying, toError(error)) : error;
     }
   }
 

@@ -3,6 +3,7 @@ import {
   type Lane,
   type LanePosition,
   readBytesMax,
+  type SavedState,
   type StoredMessage,
 } from "../batch-store.ts";
 import type { Database, Statement } from "./driver.ts";
@@ -27,8 +28,10 @@ type LaneColumns = [
   notBeforeUs: number | null,
 ];
 
-/** Payloads up to this size come with their rows; a larger one is read by itself, when its turn comes. */
+/** Payloads and properties up to this size come with their row; larger ones are read by themselves, when their turn comes. */
 const inlineBytesMax = 8_192;
+/** In the place of properties that are larger. */
+const laterProperties = "";
 
 /**
  * What a lane reads. Works on any connection, the writer's or a read-only one.
@@ -44,8 +47,8 @@ export class LaneReader implements Pick<Lane, "position" | "backlog" | "read" | 
   readonly #pending: Statement<[cursor: number, pending: number, lastMessageId: number]>;
   readonly #oldest: Statement<[id: number, arrivedUs: number]>;
   readonly #rows: Statement<RowColumns>;
-  readonly #payload: Statement<[Uint8Array]>;
-  readonly #state: Statement<[Uint8Array]>;
+  readonly #large: Statement<[properties: string | null, payload: Uint8Array]>;
+  readonly #state: Statement<[id: number, bytes: Uint8Array]>;
   #noneBefore = 0;
 
   constructor(db: Database, bit: number) {
@@ -65,13 +68,14 @@ export class LaneReader implements Pick<Lane, "position" | "backlog" | "read" | 
       "SELECT id, arrived_us FROM messages WHERE id > ? AND lanes & ? <> 0 ORDER BY id LIMIT 1",
     );
     this.#rows = db.prepare(
-      `SELECT id, source, topic, arrived_us, expires_us, properties,
+      `SELECT id, source, topic, arrived_us, expires_us,
+         CASE WHEN octet_length(properties) > ${inlineBytesMax} THEN '${laterProperties}' ELSE properties END,
          CASE WHEN length(payload) <= ${inlineBytesMax} THEN payload END
        FROM messages
        WHERE id > max(?, (SELECT cursor FROM lanes WHERE bit = ?)) AND lanes & ? <> 0 ORDER BY id LIMIT ?`,
     );
-    this.#payload = db.prepare("SELECT payload FROM messages WHERE id = ?");
-    this.#state = db.prepare("SELECT bytes FROM state WHERE lane = ? ORDER BY id");
+    this.#large = db.prepare("SELECT properties, payload FROM messages WHERE id = ?");
+    this.#state = db.prepare("SELECT id, bytes FROM state WHERE lane = ? AND id > ? ORDER BY id LIMIT 1");
   }
 
   async position(): Promise<LanePosition> {
@@ -108,24 +112,26 @@ export class LaneReader implements Pick<Lane, "position" | "backlog" | "read" | 
     let bytes = 0;
     for (const row of rows) {
       if (bytes >= readBytesMax) break;
-      const message = toStoredMessage(isWhole(row) ? row : this.#complete(row));
-      messages.push(message);
-      bytes += message.payload.length;
+      const columns = isWhole(row) ? row : this.#complete(row);
+      messages.push(toStoredMessage(columns));
+      const [, , , , , properties, payload] = columns;
+      bytes += payload.length + (properties?.length ?? 0);
     }
     return messages;
   }
 
-  #complete([id, source, topic, arrivedUs, expiresUs, properties]: RowColumns): MessageColumns {
-    const [payload] = this.#payload.get(id) ?? [];
-    if (payload === undefined) throw new Error(`Cannot read message ${id}: it is no longer there`);
-    return [id, source, topic, arrivedUs, expiresUs, properties, payload];
+  #complete([id, source, topic, arrivedUs, expiresUs]: RowColumns): MessageColumns {
+    const large = this.#large.get(id);
+    if (large === undefined) throw new Error(`Cannot read message ${id}: it is no longer there`);
+    return [id, source, topic, arrivedUs, expiresUs, ...large];
   }
 
-  async state(): Promise<Uint8Array[]> {
-    return this.#state.all(this.#bit).map(([bytes]) => bytes);
+  async state(afterId: number): Promise<SavedState | undefined> {
+    const row = this.#state.get(this.#bit, afterId);
+    return row && { id: row[0], bytes: row[1] };
   }
 }
 
 function isWhole(row: RowColumns): row is MessageColumns {
-  return row[6] !== null;
+  return row[6] !== null && row[5] !== laterProperties;
 }

@@ -1,12 +1,20 @@
 import { systemClock } from "../../clock.ts";
-import { type Batch, isEmptyAfter, type Lane, type Settlement, type StateChange } from "../batch-store.ts";
+import {
+  type Batch,
+  type Burial,
+  isEmptyAfter,
+  type Lane,
+  type Settlement,
+  type StateChange,
+} from "../batch-store.ts";
+import { createBurials } from "../burials.ts";
 import type { DeadLetters, Death } from "./dead-letters.ts";
 import type { Database, Statement } from "./driver.ts";
 import type { LaneRecord } from "./lanes.ts";
 import type { Space } from "./space.ts";
 
 type Settled = Exclude<Settlement, { kind: "unsealed" }>;
-type Buried = [
+type Row = [
   id: number,
   source: string,
   topic: string,
@@ -48,8 +56,8 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
   readonly #unseal: Statement<[]>;
   readonly #settle: Statement<[]>;
   readonly #postpone: Statement<[]>;
-  readonly #message: Statement<Buried>;
-  readonly #unexpired: Statement<Buried>;
+  readonly #message: Statement<Row>;
+  readonly #unexpired: Statement<Row>;
   readonly #clearState: Statement<[]>;
   readonly #dropState: Statement<[]>;
   readonly #appendState: Statement<[]>;
@@ -103,14 +111,16 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
     });
   }
 
-  async settle(settlement: Settlement, next?: Batch): Promise<void> {
-    this.#rooms.space.settling(() => {
+  async settle(settlement: Settlement, next?: Batch): Promise<readonly Burial[]> {
+    const burials = this.#rooms.space.settling(() => {
       const open = this.#openBatch("settle");
       this.#unseal.run(this.#lane.bit);
-      if (settlement.kind !== "unsealed") this.#record(settlement, open);
+      const buried = settlement.kind === "unsealed" ? [] : this.#record(settlement, open);
       if (next) this.#sealAfter(settlement.kind === "unsealed" ? open.cursor : open.lastId, next);
+      return buried;
     });
     if (settlement.kind !== "unsealed") this.#rooms.onSettled();
+    return burials;
   }
 
   async postpone({ notBeforeUs, unanswered }: { notBeforeUs: number; unanswered: boolean }): Promise<void> {
@@ -120,59 +130,61 @@ export class LaneWriter implements Pick<Lane, "seal" | "settle" | "postpone"> {
     });
   }
 
-  #record(settlement: Settled, open: Open): void {
+  #record(settlement: Settled, open: Open): readonly Burial[] {
     const delivered = settlement.kind === "delivered" ? settlement : undefined;
+    const burials = this.#bury(settlement, open);
     this.#settle.run(
       open.lastId,
       delivered?.messages ?? 0,
       settlement.expired,
-      this.#bury(settlement, open),
+      burials.reduce((sum, { count }) => sum + count, 0),
       delivered?.items ?? 0,
       delivered?.rejectedItems ?? 0,
       this.#lane.bit,
     );
     this.#saveState(settlement.state);
+    return burials;
   }
 
-  /** Gives how many became dead letters. */
-  #bury(settlement: Settled, { firstId, lastId, sealedAtUs, unansweredLastId }: Open): number {
+  #bury(settlement: Settled, { firstId, lastId, sealedAtUs, unansweredLastId }: Open): readonly Burial[] {
     const mask = 2 ** this.#lane.bit;
+    const burials = createBurials();
     switch (settlement.kind) {
       case "delivered":
-        return 0;
+        break;
       case "dead": {
         const { messageId, reason, path = "", detail, possiblyDelivered } = settlement;
         const found = this.#message.get(messageId, firstId, lastId, mask);
         if (found === undefined) {
           throw new Error(`Cannot bury message ${messageId}: not in batch ${firstId}–${lastId}`);
         }
-        this.#insertDead(found, { reason, path, detail, possiblyDelivered });
-        return 1;
+        this.#insertDead(found, { reason, path, detail, possiblyDelivered }, burials);
+        break;
       }
       case "overdue": {
         const found = this.#unexpired.all(firstId, lastId, mask, sealedAtUs);
         for (const message of found) {
           const possiblyDelivered = message[0] <= unansweredLastId;
           const { detail } = settlement;
-          this.#insertDead(message, { reason: "overdue", path: "", detail, possiblyDelivered });
+          this.#insertDead(message, { reason: "overdue", path: "", detail, possiblyDelivered }, burials);
         }
-        return found.length;
+        break;
       }
       default:
         return settlement satisfies never;
     }
+    return burials.list();
   }
 
   #insertDead(
-    [, source, topic, properties, payload, arrivedAtUs]: Buried,
+    [, source, topic, properties, payload, arrivedAtUs]: Row,
     death: Pick<Death, "reason" | "path" | "detail" | "possiblyDelivered">,
+    burials: ReturnType<typeof createBurials>,
   ): void {
-    this.#rooms.deadLetters.insert({
-      row: { source, topic, properties, payload, arrivedAtUs },
-      diedAtUs: systemClock.nowUs(),
-      lane: this.#lane.name,
-      ...death,
-    });
+    const row = { source, topic, properties, payload, arrivedAtUs };
+    const diedAtUs = systemClock.nowUs();
+    const id = this.#rooms.deadLetters.insert({ row, diedAtUs, lane: this.#lane.name, ...death });
+    burials.add(id, { message: row, ...death });
   }
 
   #saveState(change: StateChange | undefined): void {

@@ -1,12 +1,9 @@
-import { type LaneName, laneKey, type Signal } from "../../message.ts";
+import { type LaneName, laneKey, lanesMax, type Signal } from "../../message.ts";
 import type { LaneLedger, LaneOptions } from "../batch-store.ts";
 import type { LaneDebt } from "../dedupe.ts";
 import { beginClaim, endClaim } from "./claim.ts";
 import type { Database, Statement } from "./driver.ts";
 import { LaneReader } from "./lane-reader.ts";
-
-/** Bits of a lane mask that a number holds exactly with room to spare, so that sums stay exact too. */
-const lanesMax = 48;
 
 export interface LaneRecord {
   name: LaneName;

@@ -1,5 +1,6 @@
 import type { Arrival, StoredMessage, Verdict } from "../batch-store.ts";
 import type { Database, Statement } from "./driver.ts";
+import { packMet } from "./last-values.ts";
 import { packProperties, unpackProperties } from "./properties.ts";
 
 /** An arrival as the writer takes it: what has no column of its own is packed already. */
@@ -11,9 +12,11 @@ export interface ArrivalRow {
   arrivedAtUs: number;
   identity: Uint8Array | undefined;
   verdict: Verdict;
+  /** What `packMet` gives. */
+  met: string | null;
 }
 
-export function toArrivalRow({ message, arrivedAtUs, identity, verdict }: Arrival): ArrivalRow {
+export function toArrivalRow({ message, arrivedAtUs, identity, verdict, met }: Arrival): ArrivalRow {
   return {
     source: message.source,
     topic: message.topic,
@@ -22,6 +25,7 @@ export function toArrivalRow({ message, arrivedAtUs, identity, verdict }: Arriva
     arrivedAtUs,
     identity,
     verdict,
+    met: packMet(met),
   };
 }
 

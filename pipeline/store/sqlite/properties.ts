@@ -1,4 +1,4 @@
-import type { MqttMessage, UserProperty } from "../../message.ts";
+import type { LastValue, MqttMessage, UserProperty } from "../../message.ts";
 
 /** What of a message has no column of its own. */
 type Properties = Omit<MqttMessage, "source" | "topic" | "payload"> & { isReplay?: boolean | undefined };
@@ -14,7 +14,11 @@ type Packed = [
   contentType?: string | null | undefined,
   userProperties?: readonly UserProperty[] | null | undefined,
   isReplay?: 0 | 1 | null | undefined,
+  throttledBy?: readonly string[] | null | undefined,
+  lastValues?: readonly PackedLastValue[] | null | undefined,
 ];
+
+type PackedLastValue = readonly [rule: string, input: string, member: string, value: string];
 
 /** Pack as a JSON array by position, without what follows the last one that is there; null: nothing is there. */
 export function packProperties(message: Properties): string | null {
@@ -29,6 +33,8 @@ export function packProperties(message: Properties): string | null {
     message.contentType,
     message.userProperties.length === 0 ? undefined : message.userProperties,
     message.isReplay ? 1 : undefined,
+    message.throttledBy,
+    message.lastValues?.map(packLastValue),
   ];
   while (packed.length > 0 && packed[packed.length - 1] === undefined) packed.pop();
   return packed.length === 0 ? null : JSON.stringify(packed);
@@ -47,7 +53,17 @@ export function unpackProperties(text: string | null): Properties {
     contentType: packed[7] ?? undefined,
     userProperties: packed[8] ?? [],
     isReplay: flag(packed[9]),
+    throttledBy: packed[10] ?? undefined,
+    lastValues: packed[11]?.map(unpackLastValue),
   };
+}
+
+export function packLastValue({ rule, input, member, value }: LastValue): PackedLastValue {
+  return [rule, input, member, value];
+}
+
+export function unpackLastValue([rule, input, member, value]: PackedLastValue): LastValue {
+  return { rule, input, member, value };
 }
 
 /**

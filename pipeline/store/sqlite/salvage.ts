@@ -5,7 +5,7 @@ import { Database, isFull, isIoError, type Row, type Statement } from "./driver.
 /** Without it nobody knows which message is owed to whom, so that nothing is carried over. */
 const neededTable = "lanes";
 /** All of it or nothing: of series state, an older sum would make a series go back. */
-const wholeTables = ["meta", "counters", "sources", "deaths", "state"];
+const wholeTables = ["meta", "counters", "sources", "deaths", "state", "last_values"];
 
 const sliceRows = 500;
 
@@ -23,7 +23,9 @@ export function salvage(damagedPath: string, db: Database): string {
     return db.write(() => {
       copyWhole(from, db, neededTable);
       let isWhole = true;
-      for (const table of wholeTables) isWhole = tryWhole(from, db, table) && isWhole;
+      for (const table of wholeTables.filter((name) => hasTable(from, name))) {
+        isWhole = tryWhole(from, db, table) && isWhole;
+      }
       const hasMessages = copyReadable(from, db, "messages") && !lacksMessages(db);
       isWhole = copyReadable(from, db, "dead_letters") && hasMessages && isWhole;
       // Nobody knows which messages were lost: the repeat of one of these must not pass for known.
@@ -37,6 +39,11 @@ export function salvage(damagedPath: string, db: Database): string {
   } finally {
     damaged?.close();
   }
+}
+
+/** An earlier version of the gateway may have left the database as it was. */
+function hasTable(db: Database, name: string): boolean {
+  return db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(name) !== undefined;
 }
 
 function copyWhole(from: Database, to: Database, table: string): void {

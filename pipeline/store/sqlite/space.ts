@@ -1,5 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { DiskFullError, StoreFullError } from "../../errors.ts";
 import type { Counters } from "./counters.ts";
 import { type Database, isFull, type Statement } from "./driver.ts";
 
@@ -100,6 +101,16 @@ export class Space {
     // What is written stands in the WAL first; a WAL that cannot be trimmed grows by it.
     const heldBytes = this.#walBytes > walBytes ? this.#walBytes : 0;
     return Math.min(freeBytes - walBytes, Math.floor((freeBytes - heldBytes) / 2));
+  }
+
+  /** Why there was no room; `cause` is what a write met. Without its reserve, the disk had no space for that. */
+  refusal(what: string, cause?: Error): StoreFullError {
+    if (cause === undefined && this.#hasReserve) {
+      return new StoreFullError(
+        `Cannot ${what}: the store's quota is used up, limit is ${this.bytesMax} bytes`,
+      );
+    }
+    return new DiskFullError(`Cannot ${what}: the store's disk is full`, cause && { cause });
   }
 
   /** Database, WAL and reserve as they are on disk. */

@@ -26,7 +26,8 @@ export class Sweeper {
     this.#cursors = db.prepare("SELECT bit, cursor, swept FROM lanes ORDER BY cursor");
     this.#slice = db.prepare(
       `SELECT count(*), coalesce(sum(bytes), 0), max(id) FROM (
-         SELECT id, length(payload) AS bytes FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)`,
+         SELECT id, length(payload) + coalesce(octet_length(properties), 0) AS bytes
+         FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)`,
     );
     this.#delete = db.prepare("DELETE FROM messages WHERE id > ? AND id <= ? AND lanes & ? = 0");
     this.#mark = db.prepare("UPDATE lanes SET swept = ? WHERE bit = ?");

@@ -1,0 +1,75 @@
+import type { LastValue, RuleInput } from "../../message.ts";
+import type { StoredLastValue } from "../batch-store.ts";
+import type { Database, Statement } from "./driver.ts";
+import type { ArrivalRow } from "./messages.ts";
+import { packLastValue, unpackLastValue } from "./properties.ts";
+
+type Columns = [
+  rule: string,
+  input: string,
+  member: string,
+  source: string,
+  topic: string,
+  value: string,
+  metUs: number,
+];
+
+/** Values that a message met, as one text for the way to the writer; null: none. */
+export function packMet(met: readonly LastValue[] | undefined): string | null {
+  return met === undefined ? null : JSON.stringify(met.map(packLastValue));
+}
+
+/** The last value of each input on each topic. */
+export class LastValueRows {
+  readonly #db: Database;
+  readonly #put: Statement<[]>;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#put = db.prepare(
+      `INSERT INTO last_values(rule, input, member, source, topic, value, met_us) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET value = excluded.value, met_us = excluded.met_us`,
+    );
+  }
+
+  /** Within a transaction: what a message met takes the place of what was there. */
+  put({
+    source,
+    topic,
+    arrivedAtUs,
+    met,
+  }: Pick<ArrivalRow, "source" | "topic" | "arrivedAtUs" | "met">): void {
+    if (met === null) return;
+    for (const { rule, input, member, value } of JSON.parse(met).map(unpackLastValue)) {
+      this.#put.run(rule, input, member, source, topic, value, arrivedAtUs);
+    }
+  }
+
+  list(): StoredLastValue[] {
+    return this.#db
+      .prepare<Columns>("SELECT rule, input, member, source, topic, value, met_us FROM last_values")
+      .all()
+      .map(([rule, input, member, source, topic, value, metAtUs]) => ({
+        rule,
+        input,
+        member,
+        source,
+        topic,
+        value,
+        metAtUs,
+      }));
+  }
+
+  /** Forget those of other inputs. `write` runs a transaction that must succeed on a full disk too. */
+  keepOnly(inputs: readonly RuleInput[], write: (work: () => void) => void): void {
+    const outdated = this.#db
+      .prepare<[rule: string, input: string]>("SELECT DISTINCT rule, input FROM last_values")
+      .all()
+      .filter(([rule, input]) => !inputs.some((one) => one.rule === rule && one.input === input));
+    if (outdated.length === 0) return;
+    const forget = this.#db.prepare("DELETE FROM last_values WHERE rule = ? AND input = ?");
+    write(() => {
+      for (const [rule, input] of outdated) forget.run(rule, input);
+    });
+  }
+}

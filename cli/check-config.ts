@@ -7,7 +7,7 @@ import { describeConfig } from "./describe-config.ts";
 
 export interface CheckConfigOptions {
   environment: Record<string, string | undefined>;
-  /** Asks the destinations too. */
+  /** Asks the destinations, and the brokers of bridges, too. */
   probe?: boolean;
   write(text: string): void;
   writeError(text: string): void;
@@ -15,7 +15,7 @@ export interface CheckConfigOptions {
 
 /**
  * Resolves with the exit status: 0; 2 when the configuration cannot be used, then every fault was written; 1 when
- * a destination that was asked did not take an empty request.
+ * a destination that was asked did not take an empty request, or a broker no connection.
  */
 export async function checkConfig(path: string | undefined, options: CheckConfigOptions): Promise<number> {
   try {

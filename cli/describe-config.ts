@@ -1,25 +1,26 @@
 import { describeMissing, placeOf } from "../handlers/runtime/missing.ts";
 import type { createSecrets } from "../handlers/runtime/secrets.ts";
 import type { DestinationConfig, GatewayConfig } from "../pipeline/config/config.ts";
+import { describeBytes } from "./describe-bytes.ts";
 import { describeCredentials, describeTrust } from "./describe-credentials.ts";
 import { describeGraph } from "./describe-graphs.ts";
 import { describeMapping } from "./describe-mappings.ts";
 import { describeBridge, describeSource, describeTopics } from "./describe-origins.ts";
+import { describeStore, storeFaults } from "./describe-store.ts";
 
 type Secrets = ReturnType<typeof createSecrets>;
 
 /** A configuration in an operator's words, one line each, without any secret. */
 export function describeConfig(config: GatewayConfig, secrets: Secrets): string[] {
-  const { limits, store, deadLetters, dedupe } = config;
-  const place = store.type === "memory" ? "in memory" : store.path;
-  const warnings = [...config.warnings, ...describeMissing(config, secrets)];
+  const { limits, dedupe } = config;
+  const warnings = [...config.warnings, ...describeMissing(config, secrets), ...storeFaults(config)];
   return [
     `Gateway ${config.name}`,
     `  listens on ${describeListener(config.listen)}`,
     `  administration: ${config.administration === undefined ? "no token" : `token from ${placeOf(config.administration.token)}`}`,
-    `  limits: body ${limits.bodyBytesMax} bytes, payload ${limits.payloadBytesMax} bytes, ${limits.concurrentRequestsMax} requests at the same time`,
+    `  limits: body ${describeBytes(limits.bodyBytesMax)}, payload ${describeBytes(limits.payloadBytesMax)}, ${limits.concurrentRequestsMax} requests at the same time`,
     `  acknowledges: what is ${config.acknowledge}${config.acknowledge === "stored" ? "" : `, waiting at most ${config.acknowledgeTimeoutMs / 1000} s`}`,
-    `  store: ${place}, at most ${store.bytesMax} bytes; dead letters at most ${deadLetters.bytesMax} bytes`,
+    `  store: ${describeStore(config)}`,
     `  dedupe: ${dedupe.windowSeconds === 0 ? "off" : `${dedupe.windowSeconds} s, at most ${dedupe.entriesMax} messages`}`,
     `  stopping: drains ${config.drainMs / 1000} s, flushes for at most ${config.shutdownGraceMs / 1000} s`,
     `  log level: ${config.log.level}`,
@@ -27,15 +28,21 @@ export function describeConfig(config: GatewayConfig, secrets: Secrets): string[
     ...config.sources.map(describeSource),
     ...(config.bridges.length === 0 ? [] : ["Bridges"]),
     ...config.bridges.flatMap(describeBridge),
-    ...(config.mappings.length === 0 ? [] : ["Mappings"]),
-    ...config.mappings.flatMap(describeMapping),
     ...(config.graphs.length === 0 ? [] : ["Data flow graphs"]),
     ...config.graphs.flatMap(describeGraph),
+    ...(config.mappings.length === 0 ? [] : [mappingsTitle(config)]),
+    ...config.mappings.flatMap(describeMapping),
     "Destinations",
     ...config.destinations.flatMap(describeDestination),
     ...(warnings.length === 0 ? [] : ["Warnings"]),
     ...warnings.map((warning) => `  ${warning}`),
   ];
+}
+
+function mappingsTitle({ graphs }: GatewayConfig): string {
+  return graphs.length === 0
+    ? "Mappings, of which the first that matches is used"
+    : "Mappings, of which the first that matches is used, for what no graph takes";
 }
 
 function describeListener({ host, port, tls }: GatewayConfig["listen"]): string {
@@ -67,7 +74,7 @@ function describeDestination(destination: DestinationConfig): string[] {
     `    batching: latencySeconds ${batching.latencyMs / 1000}, maxMessages ${batching.maxMessages}`,
     `    signals: ${destination.signals.join(", ")}`,
     `    messages: ${messages.join("; ")}`,
-    `    requests: ${destination.compression === "none" ? "not compressed" : destination.compression}, time-out ${destination.timeoutMs / 1000} s, at most ${destination.requestBytesMax} bytes`,
+    `    requests: ${destination.compression === "none" ? "not compressed" : destination.compression}, time-out ${destination.timeoutMs / 1000} s, at most ${describeBytes(destination.requestBytesMax)}`,
     `    headers: ${headers.length === 0 ? "none" : headers.join(", ")}`,
     ...(destination.signals.includes("metrics") ? describeMetrics(destination) : []),
     `    resource: ${attributes.join(", ")}`,

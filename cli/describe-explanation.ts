@@ -23,17 +23,18 @@ const verdicts: Record<Explanation["verdict"], string> = {
   accepted: "accepted",
   expired: "dropped: expired",
   filtered: "dropped: filtered",
-  deadLettered: "not taken: it would be refused, or acknowledged and kept as a dead letter",
+  deadLettered: "not taken",
 };
 
 /** An explanation in an operator's words, one line each, with requests as OTLP/JSON. */
 export function describeExplanation(explanation: Explanation): string[] {
-  const { steps, rules, items, lanes, remarks, verdict, arrivedAt, isDelivered } = explanation;
+  const { steps, rules, items, lanes, remarks, verdict, answer, arrivedAt, isDelivered } = explanation;
   const itemLines = [...items.metrics.map(describeMetric), ...items.logs.map(describeLog)];
   return [
     `Message that arrives at ${arrivedAt}`,
     ...steps.map(({ step, passes, detail }) => `  ${stepNames[step]}: ${passes ? "" : "no: "}${detail}`),
     `  verdict: ${verdicts[verdict]}`,
+    `  answer: ${answer}`,
     ...section("Rules", rules.flatMap(describeRule)),
     ...section("Items", itemLines),
     ...section("Destinations", lanes.flatMap(describeLane)),

@@ -18,7 +18,8 @@ MQTT messages in, OpenTelemetry out, nothing acknowledged ever lost.
 
   serve [--config PATH]          receive, store and deliver until SIGTERM or SIGINT
   check-config [--probe] PATH    say what a configuration means; exit 2 when it cannot be used
-                                 --probe: ask the destinations too; exit 1 when one does not answer well
+                                 --probe: ask the destinations, and the brokers of bridges, too;
+                                 exit 1 when one does not answer well
   explain [--config PATH] --topic TOPIC [--source NAME] [--user-property NAME=VALUE]... FILE
                                  say what becomes of a message with the payload in FILE, or - for standard
                                  input, and print what would be sent; exit 1 when it would not be delivered

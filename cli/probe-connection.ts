@@ -8,9 +8,14 @@ import { connect as connectTcp, isIP } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { describeCause, innermostMessage } from "../pipeline/export/failure-cause.ts";
 import type { TlsMaterial } from "../pipeline/export/tls.ts";
+import type { StepResult } from "./probe-steps.ts";
 
-/** What a step found out, or why it failed and what to do. */
-export type StepResult = { kind: "ok"; text: string } | { kind: "failed"; text: string };
+/** Whom the steps lead to, and how its troubles are told. */
+export interface Peer {
+  name: "receiver" | "broker";
+  wrongPort: string;
+  describe(error: unknown): string;
+}
 
 const dayMs = 86_400_000;
 
@@ -22,46 +27,55 @@ const strictTls = { minVersion: "TLSv1.2", rejectUnauthorized: true } as const;
 
 const wrongPort = "check the port (commonly 4317 for OTLP/gRPC, 4318 for OTLP/HTTP)";
 
-export async function resolveName(hostname: string): Promise<StepResult> {
+export const receiver: Peer = {
+  name: "receiver",
+  wrongPort,
+  describe: (error) => describeCause(error) ?? innermostMessage(error),
+};
+
+export async function resolveName(hostname: string, peer: Peer): Promise<StepResult> {
   if (isIP(hostname) !== 0) return { kind: "ok", text: `${hostname} is an address` };
   try {
     const addresses = await lookup(hostname, { all: true });
     return { kind: "ok", text: `${hostname} is ${addresses.map(({ address }) => address).join(", ")}` };
   } catch (error) {
-    return failed(error);
+    return { kind: "failed", text: peer.describe(error) };
   }
 }
 
 export async function openPort(
   { hostname, port }: { hostname: string; port: number },
   timeoutMs: number,
+  peer: Peer,
 ): Promise<StepResult> {
   const socket = connectTcp({ host: hostname, port });
-  return await settled(socket, timeoutMs, "connect", () => ({ kind: "ok", text: `port ${port} is open` }));
+  const onConnect = (): StepResult => ({ kind: "ok", text: `port ${port} is open` });
+  return await settled(socket, timeoutMs, "connect", onConnect, peer);
 }
 
-/** The receiver's certificate is looked at whether or not it is trusted: nothing is shown to the receiver here. */
+/** The peer's certificate is looked at whether or not it is trusted: nothing is shown to the peer here. */
 export async function inspectTls(
-  { hostname, port, alpn }: { hostname: string; port: number; alpn: string },
+  { hostname, port, alpn }: { hostname: string; port: number; alpn?: string },
   { ca }: TlsMaterial,
   timeoutMs: number,
+  peer: Peer,
 ): Promise<StepResult> {
   const socket = connectTls({
     host: hostname,
     port,
     ...(isIP(hostname) === 0 ? { servername: hostname } : {}),
     ...(ca === undefined ? {} : { ca }),
-    ALPNProtocols: [alpn],
+    ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
     minVersion: "TLSv1.2",
     rejectUnauthorized: false,
   });
-  return await settled(socket, timeoutMs, "secureConnect", () => describeTls(socket, hostname));
+  return await settled(socket, timeoutMs, "secureConnect", () => describeTls(socket, hostname, peer), peer);
 }
 
-function describeTls(socket: TLSSocket, hostname: string): StepResult {
+function describeTls(socket: TLSSocket, hostname: string, peer: Peer): StepResult {
   const code: unknown = socket.authorizationError;
   const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) return { kind: "failed", text: "The receiver showed no certificate" };
+  if (certificate === undefined) return { kind: "failed", text: `The ${peer.name} showed no certificate` };
   const names: string[] = [];
   for (let link: typeof certificate | undefined = certificate; link; link = link.issuerCertificate) {
     names.push(link.subject.replaceAll("\n", ", "));
@@ -75,16 +89,14 @@ function describeTls(socket: TLSSocket, hostname: string): StepResult {
   const shown = `${socket.getProtocol()} for ${hostname}, certificate of ${names.join(", from ")}, ${end}`;
   if (socket.authorized) return { kind: "ok", text: shown };
   const error = code instanceof Error ? code : Object.assign(new Error(String(code)), { code });
-  return { kind: "failed", text: `${failed(error).text} (${shown})` };
+  return { kind: "failed", text: `${peer.describe(error)} (${shown})` };
 }
 
 /** HTTP/2 as gRPC needs it: the receiver sends its settings first. */
 export async function speakHttp2(url: string, material: TlsMaterial, timeoutMs: number): Promise<StepResult> {
   const session = connectHttp2(url, { ...material, ...strictTls });
-  const result = await settled(session, timeoutMs, "remoteSettings", () => ({
-    kind: "ok",
-    text: "the receiver speaks HTTP/2",
-  }));
+  const onSettings = (): StepResult => ({ kind: "ok", text: "the receiver speaks HTTP/2" });
+  const result = await settled(session, timeoutMs, "remoteSettings", onSettings, receiver);
   if (result.kind === "ok" || !/HTTP2|rotocol error/.test(result.text)) return result;
   return { kind: "failed", text: `The port does not speak HTTP/2: ${wrongPort}` };
 }
@@ -94,10 +106,8 @@ export async function speakHttp(url: string, material: TlsMaterial, timeoutMs: n
   const request = url.startsWith("https:")
     ? httpsGet(url, { ...material, ...strictTls, agent: false })
     : httpGet(url, { agent: false });
-  const result = await settled(request, timeoutMs, "response", () => ({
-    kind: "ok",
-    text: "the receiver speaks HTTP",
-  }));
+  const onResponse = (): StepResult => ({ kind: "ok", text: "the receiver speaks HTTP" });
+  const result = await settled(request, timeoutMs, "response", onResponse, receiver);
   if (result.kind === "ok" || !/HPE_|Parse Error/.test(result.text)) return result;
   return { kind: "failed", text: `The port does not speak HTTP/1.1: ${wrongPort}` };
 }
@@ -108,24 +118,19 @@ async function settled(
   timeoutMs: number,
   event: string,
   onEvent: () => StepResult,
+  { name, wrongPort, describe }: Peer,
 ): Promise<StepResult> {
   const { promise, resolve } = Promise.withResolvers<StepResult>();
+  const fail = (text: string) => resolve({ kind: "failed", text });
   const timer = setTimeout(
-    () =>
-      resolve({
-        kind: "failed",
-        text: `Nothing came within ${timeoutMs} ms: check host, port and firewalls`,
-      }),
+    () => fail(`Nothing came within ${timeoutMs} ms: check host, port and firewalls`),
     timeoutMs,
   );
   connection.once(event, () => resolve(onEvent()));
   // An error may come after the first one, and after the end of the step.
-  connection.on("error", (error: Error) => resolve(failed(error)));
+  connection.on("error", (error: Error) => fail(describe(error)));
   connection.once("close", () =>
-    resolve({
-      kind: "failed",
-      text: `The receiver closed the connection: ${wrongPort}, and whether it wants TLS`,
-    }),
+    fail(`The ${name} closed the connection: ${wrongPort}, and whether it wants TLS`),
   );
   try {
     return await promise;
@@ -133,8 +138,4 @@ async function settled(
     clearTimeout(timer);
     connection.destroy();
   }
-}
-
-function failed(error: unknown): StepResult {
-  return { kind: "failed", text: describeCause(error) ?? innermostMessage(error) };
 }

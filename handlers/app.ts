@@ -6,6 +6,7 @@ import type { GatewayConfig, SecretReference } from "../pipeline/config/config.t
 import type { CredentialReport } from "../pipeline/credential-report.ts";
 import type { LaneCondition } from "../pipeline/deliver-health.ts";
 import { toError } from "../pipeline/errors.ts";
+import type { LastValues } from "../pipeline/last-values.ts";
 import type { Logger } from "../pipeline/logger.ts";
 import type { LaneName } from "../pipeline/message.ts";
 import type { Receiver } from "../pipeline/receive.ts";
@@ -60,6 +61,8 @@ export interface AppOptions {
   config: GatewayConfig;
   receiver: Receiver;
   store: BatchStore;
+  /** For explanations; undefined: no rule wants any. */
+  lastValues?: LastValues | undefined;
   delivery: {
     flush: Flush;
     health(): Promise<readonly { lane: LaneName; health: LaneHealth }[]>;
@@ -79,7 +82,7 @@ const madeBytesMax = 128 * 1024 * 1024;
 
 /** The HTTP surface. Never listens: a runtime serves its `fetch`. */
 export function createApp(options: AppOptions): Hono {
-  const { config, receiver, store, delivery, telemetry, clock, logger, secrets, state } = options;
+  const { config, receiver, store, lastValues, delivery, telemetry, clock, logger, secrets, state } = options;
   const app = new Hono({ strict: false });
   const retryAfterSeconds = createDrainMeter(store, clock);
 
@@ -127,7 +130,7 @@ export function createApp(options: AppOptions): Hono {
   for (const path of operatorPaths) app.use(path, administration);
   app.route("/timer", createTimerRoutes(delivery.flush));
   app.route("/dead-letters", createDeadLetterRoutes({ deadLetters: store.deadLetters, receiver }));
-  app.route("/explain", createExplainRoutes({ config, instanceId: store.instanceId, clock }));
+  app.route("/explain", createExplainRoutes({ config, instanceId: store.instanceId, clock, lastValues }));
   app.route("/", createOperationRoutes(options));
 
   app.notFound(() => problem(404, "Nothing is here"));

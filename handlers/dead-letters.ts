@@ -63,7 +63,7 @@ export function createDeadLetterRoutes({ deadLetters, receiver }: DeadLetterRout
 
   routes.onError((error) => {
     if (!(error instanceof StoreFullError)) throw error;
-    return problem(503, "Cannot replay: the store is full", { headers: { "Retry-After": "5" } });
+    return problem(503, error.message, { headers: { "Retry-After": "5" } });
   });
   return routes;
 }

@@ -11,7 +11,10 @@ import { methodNotAllowed, problem, validationProblem } from "./problem.ts";
 
 const originSchema = z.object({ source: z.string().optional() });
 
-/** POST /explain: what the gateway would do with a message, which it does not do. */
+/** Messages of one array: each answer holds a whole request. */
+const messagesMax = 10;
+
+/** POST /explain: what the gateway would do with a message, or each of an array, which it does not do. */
 export function createExplainRoutes(options: ExplainOptions): Hono {
   const routes = new Hono({ strict: false });
   const adapter = createMqttAdapter({});
@@ -26,17 +29,32 @@ export function createExplainRoutes(options: ExplainOptions): Hono {
 
   async function answer(request: WebhookRequest): Promise<Response> {
     const { value } = parseJsonBody(request, "mqtt");
-    if (Array.isArray(value)) return problem(400, "Cannot explain an array: wanted one message");
-    const envelope = adapter.read(request);
-    const origin = originSchema.safeParse(value);
-    if (!origin.success) return validationProblem(origin) ?? problem(400, "Cannot read the source");
-    const [element] = envelope.elements;
-    if (element?.kind !== "message") return problem(400, "Cannot explain the body: wanted one message");
-    const { message } = element;
-    const found = findOrigin(options.config, { name: origin.data.source, topic: message.topic });
+    const { elements, isArray } = adapter.read(request);
+    if (elements.length > messagesMax) {
+      return problem(
+        400,
+        `Cannot explain ${elements.length} messages: wanted at most ${messagesMax} at once`,
+      );
+    }
+    const broken = elements.filter((element) => element.kind === "broken");
+    if (broken.length > 0) {
+      const errors = broken.map(({ path, reason }) => ({ path, message: reason }));
+      const detail = `Cannot explain ${broken.length} of ${elements.length} messages: they break the envelope, and would be kept as dead letters`;
+      return problem(400, detail, { errors });
+    }
+    const origins = (isArray ? z.array(originSchema) : originSchema).safeParse(value);
+    if (!origins.success) return validationProblem(origins) ?? problem(400, "Cannot read the source");
+    const named = [origins.data].flat();
+    const asked = elements.flatMap((element, index) => {
+      if (element.kind !== "message") return [];
+      const { message } = element;
+      const origin = findOrigin(options.config, { name: named[index]?.source, topic: message.topic });
+      return [{ origin, message }];
+    });
     explaining ??= prepare();
     const explain = await explaining;
-    return Response.json(await explain(found, message));
+    const told = await Promise.all(asked.map(({ origin, message }) => explain(origin, message)));
+    return Response.json(isArray ? told : told[0]);
   }
 
   routes.post(

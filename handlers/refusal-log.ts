@@ -11,7 +11,8 @@ const quietMs = 10_000;
 export function createRefusalLog(source: string, { clock, logger }: { clock: Clock; logger: Logger }) {
   const lines = new Map<RefusalReason, { atMs: number; suppressed: number }>();
 
-  return (reason: RefusalReason, detail: string) => {
+  /** `met`: what the sender is not told. */
+  return (reason: RefusalReason, detail: string, met?: string) => {
     const last = lines.get(reason);
     const nowMs = clock.monotonicMs();
     if (last && nowMs - last.atMs < quietMs) {
@@ -19,6 +20,7 @@ export function createRefusalLog(source: string, { clock, logger }: { clock: Clo
       return;
     }
     lines.set(reason, { atMs: nowMs, suppressed: 0 });
-    logger.warn({ source, reason, detail, suppressed: last?.suppressed ?? 0 }, "A request was refused");
+    const suppressed = last?.suppressed ?? 0;
+    logger.warn({ source, reason, detail, ...(met && { met }), suppressed }, "A request was refused");
   };
 }

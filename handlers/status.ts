@@ -1,6 +1,6 @@
 import type { BridgeReport } from "../pipeline/bridge-report.ts";
 import type { GatewayConfig } from "../pipeline/config/config.ts";
-import { type CredentialReport, daysUntil } from "../pipeline/credential-report.ts";
+import { type CredentialCondition, type CredentialReport, daysUntil } from "../pipeline/credential-report.ts";
 import { laneKey } from "../pipeline/message.ts";
 import type { RequestCounters } from "../pipeline/refusals.ts";
 import type { LaneLedger, Ledger, SourceLedger } from "../pipeline/store/batch-store.ts";
@@ -11,7 +11,7 @@ export interface StatusOptions {
   startedAtUs: number;
   nowUs: number;
   ledger: Ledger;
-  config: Pick<GatewayConfig, "acknowledge" | "sources">;
+  config: Pick<GatewayConfig, "acknowledge" | "sources" | "bridges" | "destinations">;
   counters: RequestCounters;
   bridges: readonly BridgeReport[];
   credentials: readonly CredentialReport[];
@@ -67,7 +67,7 @@ export function describeStatus({ ledger, ...options }: StatusOptions) {
     ignored: options.counters.ignored,
     refused: options.counters.totals(),
     sources: describeSources(options, ledger),
-    bridges: describeBridges(options.bridges, ledger),
+    bridges: describeBridges(options, ledger),
     store: ledger.store,
     deadLetters: ledger.deadLetters,
     destinations: describeDestinations(ledger, options),
@@ -95,12 +95,20 @@ function describeArrivals({ received = 0, lastReceivedAtUs }: Partial<SourceLedg
   return { received, lastReceivedAt: lastReceivedAtUs === undefined ? null : isoTime(lastReceivedAtUs) };
 }
 
-function describeBridges(bridges: readonly BridgeReport[], ledger: Ledger) {
+function describeBridges({ bridges, config, nowUs }: Omit<StatusOptions, "ledger">, ledger: Ledger) {
   return Object.fromEntries(
-    bridges.map(({ name, connected, ...counts }) => {
-      return [name, { connected, ...describeArrivals(ledger.sources[name]), ...counts }];
+    bridges.map(({ name, connected, credentials, ...counts }) => {
+      const endpoint = endpointOf(config.bridges.find((bridge) => bridge.name === name)?.url);
+      const arrivals = describeArrivals(ledger.sources[name]);
+      const ends = credentials && hasNews(credentials) && describeCondition(credentials, nowUs);
+      return [name, { endpoint, connected, ...arrivals, ...counts, ...(ends && { credentials: ends }) }];
     }),
   );
+}
+
+/** Scheme, host and port, without what may be a secret around them; null: it is not configured. */
+function endpointOf(url: string | undefined): string | null {
+  return url?.replace(/^(\w+:\/\/)(?:[^/?#]*@)?([^/?#]*).*$/s, "$1$2") ?? null;
 }
 
 function describeDestinations(ledger: Ledger, options: Omit<StatusOptions, "ledger">) {
@@ -115,23 +123,35 @@ function describeDestinations(ledger: Ledger, options: Omit<StatusOptions, "ledg
 
 /** Of destinations that have any, or that lack what they should have; nothing when there are none. */
 function describeCredentials({ credentials, nowUs }: Pick<StatusOptions, "credentials" | "nowUs">) {
-  const reports = credentials.filter(
-    ({ problem, expirations }) => problem !== null || expirations.length > 0,
-  );
+  const reports = credentials.filter(hasNews);
   if (reports.length === 0) return {};
-  const described = reports.map(({ destination, problem, expirations }) => {
-    const ends = expirations.map(({ credential, expiresAtUs }) => {
-      const daysToExpiry = daysUntil(expiresAtUs, nowUs);
-      return [credential, { expiresAt: isoTime(expiresAtUs), daysToExpiry }];
-    });
-    return [destination, { problem, ...Object.fromEntries(ends) }];
+  const described = reports.map(({ destination, ...condition }) => {
+    return [destination, describeCondition(condition, nowUs)];
   });
   return { credentials: Object.fromEntries(described) };
 }
 
-function describeLane(lane: LaneLedger, { nowUs, health }: Omit<StatusOptions, "ledger">) {
+function hasNews({ problem, expirations }: CredentialCondition): boolean {
+  return problem !== null || expirations.length > 0;
+}
+
+function describeCondition({ problem, expirations }: CredentialCondition, nowUs: number) {
+  const ends = expirations.map(({ credential, expiresAtUs }) => {
+    const daysToExpiry = daysUntil(expiresAtUs, nowUs);
+    return [credential, { expiresAt: isoTime(expiresAtUs), daysToExpiry }];
+  });
+  return { problem, ...Object.fromEntries(ends) };
+}
+
+function describeLane(lane: LaneLedger, { nowUs, health, config }: Omit<StatusOptions, "ledger">) {
   const condition = healthOf(lane, health);
+  const { destination, signal } = lane.name;
+  const configured = config.destinations.find(
+    ({ name, signals }) => name === destination && signals.includes(signal),
+  );
   return {
+    endpoint: endpointOf(configured?.signalUrls[signal]),
+    protocol: configured?.protocol ?? null,
     owed: lane.owed,
     delivered: lane.delivered,
     expiredInStore: lane.expired,

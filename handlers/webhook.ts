@@ -71,10 +71,10 @@ export function createWebhook(options: WebhookOptions): Handler {
     reason: RefusalReason,
     status: ProblemStatus,
     detail: string,
-    more?: ProblemOptions,
+    { met, ...more }: ProblemOptions & { met?: string | undefined } = {},
   ): Response {
     counters.refuse(source.name, reason);
-    logRefusal(reason, detail);
+    logRefusal(reason, detail, met);
     return problem(status, detail, more);
   }
 
@@ -88,9 +88,10 @@ export function createWebhook(options: WebhookOptions): Handler {
     if (authentication === "unready") {
       return later("unauthorized", "Cannot check the credential: the source's secret cannot be read yet");
     }
-    const { wanted, challenge } = authentication;
+    const { wanted, challenge, met } = authentication;
     return refuse("unauthorized", 401, `Cannot take the request: wanted ${wanted}`, {
       headers: { "WWW-Authenticate": challenge },
+      met,
     });
   }
 
@@ -174,8 +175,7 @@ export function createWebhook(options: WebhookOptions): Handler {
     if (error instanceof BodyTooLargeError || error instanceof PayloadTooLargeError) {
       return refuse("tooLarge", 413, error.message);
     }
-    if (error instanceof StoreFullError)
-      return later("storeFull", "Cannot store the message: the store is full");
+    if (error instanceof StoreFullError) return later("storeFull", error.message);
     if (error instanceof NotSettledError) return later("timedOut", error.message);
     if (error instanceof NoRoomError) return later("overloaded", error.message);
     limitFailures(() =>

@@ -83,9 +83,10 @@ const doors: { room: RegExp; ours: string[]; packages: string[] }[] = [
       "pipeline/errors.ts",
       "pipeline/suggestion.ts",
       "pipeline/payload/json.ts",
+      "pipeline/payload/work.ts",
       "pipeline/expression/",
     ],
-    packages: [],
+    packages: ["re2js"],
   },
   {
     room: /^pipeline\/telemetry\.ts$/,

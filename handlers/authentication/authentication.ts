@@ -10,6 +10,8 @@ export interface Denied {
   wanted: string;
   /** For the header WWW-Authenticate. Source: RFC 9110, 11.6.1. */
   challenge: string;
+  /** What came instead, for the operator's log alone: without a word of the sender's. */
+  met?: string;
 }
 
 /** How one method tells who may come in. */
@@ -37,13 +39,13 @@ export function compareDigests(
 ): Authentication {
   const values = secret.current();
   if (values === undefined) return "unready";
-  if (presented === undefined) return denied;
+  if (presented === undefined) return { met: "none that can be read", ...denied };
   let isGranted = false;
   for (const value of values) {
     // No early exit: which of the values it is shall not show either.
     if (timingSafeEqual(digestOf(value), presented)) isGranted = true;
   }
-  return isGranted ? "granted" : denied;
+  return isGranted ? "granted" : { met: "one that none of the source's secrets fits", ...denied };
 }
 
 export function digestOf(text: string): Uint8Array {

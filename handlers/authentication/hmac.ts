@@ -25,14 +25,25 @@ export function createHmacAuthenticator(
 ): Authenticator {
   const challenge = `HmacSha256 header="${header}"`;
   const denied = { wanted: `a valid signature of the body in ${header}`, challenge };
-  const late = timestamp && {
-    wanted: `a time in ${timestamp.header} that is at most ${timestamp.toleranceMs / 1000} s from now`,
-    challenge,
-  };
+  const unsigned = (met: string) => ({ ...denied, met });
+  // The time was looked at before.
+  const forged = unsigned(
+    `a signature that none of the source's keys makes of ${timestamp ? `${timestamp.header} (in time), a full stop and ` : ""}the body`,
+  );
 
-  function isTimely(headers: Headers, { header, toleranceMs }: NonNullable<typeof timestamp>): boolean {
-    const signedAtMs = instantMs(headers.get(header) ?? "");
-    return signedAtMs !== undefined && Math.abs(clock.nowUs() / 1000 - signedAtMs) <= toleranceMs;
+  function checkTime(
+    headers: Headers,
+    { header, toleranceMs }: NonNullable<typeof timestamp>,
+  ): Authentication {
+    const wanted = `a time in ${header} that is at most ${toleranceMs / 1000} s from now`;
+    const late = (met: string) => ({ wanted, challenge, met });
+    const text = headers.get(header);
+    if (text === null) return late("no such header");
+    const signedAtMs = instantMs(text);
+    if (signedAtMs === undefined) return late("no time: wanted seconds, milliseconds or RFC 3339");
+    const ageMs = clock.nowUs() / 1000 - signedAtMs;
+    if (Math.abs(ageMs) <= toleranceMs) return "granted";
+    return late(`a time ${Math.abs(ageMs) / 1000} s ${ageMs > 0 ? "ago" : "ahead"}: compare the clocks`);
   }
 
   return {
@@ -40,8 +51,10 @@ export function createHmacAuthenticator(
     check({ req }): Authentication {
       const { headers } = req.raw;
       if (secret.current() === undefined) return "unready";
-      if (signatureIn(headers.get(header)) === undefined) return denied;
-      return timestamp && late && !isTimely(headers, timestamp) ? late : "granted";
+      const signature = headers.get(header);
+      if (signature === null) return unsigned("no such header");
+      if (signatureIn(signature) === undefined) return unsigned("no 64 hex digits");
+      return timestamp ? checkTime(headers, timestamp) : "granted";
     },
 
     checkBody({ req }, body) {
@@ -54,7 +67,7 @@ export function createHmacAuthenticator(
           if (prefix !== undefined) mac.update(prefix);
           return mac.update(body).digest();
         },
-        denied,
+        denied: forged,
       });
     },
   };

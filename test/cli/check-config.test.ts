@@ -1,4 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { checkConfig } from "../../cli/check-config.ts";
@@ -123,9 +125,9 @@ describe("checkConfig()", () => {
       output: `Gateway edge-1
   listens on http://[::]:9000
   administration: token from file ./admin
-  limits: body 4194304 bytes, payload 1048576 bytes, 512 requests at the same time
+  limits: body 4 MiB, payload 1 MiB, 512 requests at the same time
   acknowledges: what is stored
-  store: ./gateway.db, at most 4294967296 bytes; dead letters at most 268435456 bytes
+  store: ./gateway.db (made at start), at most 4 GiB; dead letters at most 256 MiB
   dedupe: off
   stopping: drains 0 s, flushes for at most 10 s
   log level: info
@@ -138,7 +140,7 @@ Destinations
     batching: latencySeconds 60, maxMessages 100
     signals: metrics
     messages: any source; any topic; a new destination starts now; delivered however late
-    requests: not compressed, time-out 10 s, at most 4000000 bytes
+    requests: not compressed, time-out 10 s, at most 4000000 bytes (3.8 MiB)
     headers: x-tenant (file ./tenant), x-plain (plain text)
     sums and histograms: cumulative, window 60 s, at most 100000 series
     stated again: every 60 s, for 3600 s after a change
@@ -159,9 +161,9 @@ Warnings
     expect(output.slice(0, output.indexOf("Destinations"))).toBe(`Gateway edge-2
   listens on https://10.0.0.1:8443 with certificate file ./c.pem and key ./k.pem, senders' certificates by file ./ca.pem
   administration: token from environment variable SECRET
-  limits: body 4194304 bytes, payload 1048576 bytes, 512 requests at the same time
+  limits: body 4 MiB, payload 1 MiB, 512 requests at the same time
   acknowledges: what is delivered, waiting at most 5 s
-  store: in memory, at most 268435456 bytes; dead letters at most 16777216 bytes
+  store: in memory, at most 256 MiB; dead letters at most 16 MiB
   dedupe: 3600 s, at most 1000000 messages
   stopping: drains 0 s, flushes for at most 10 s
   log level: info
@@ -190,9 +192,44 @@ Bridges
 
     expect(status).toBe(0);
     expect(output).toContain("listens on http://127.0.0.1:8080\n");
+    expect(output).toContain(`store: ${resolve("data/gateway.db")}`);
     expect(output).toContain("POST /webhooks/mqtt: adapter mqtt; no authentication; any topic;");
     expect(output).toContain("default: http://a:1\n    protocol: grpc, TLS off,");
     expect(output).toContain("batching: latencySeconds 5, maxMessages 100000\n");
+    expect(output).not.toContain("Warnings");
+  });
+
+  it.each([
+    [
+      "whose folder would lie in a file",
+      "gateway.yaml/x/gateway.db",
+      /Cannot make store .*gateway\.yaml is no folder$/m,
+    ],
+    ["that is a folder", ".", /Store .* is no file$/m],
+  ])("warns of a store %s", async (_, path, warning) => {
+    const text = `apiVersion: mqtt-otlp-gateway/v1\nkind: Gateway\nspec: { store: { path: ${path} } }`;
+    const { status, output } = await check(text);
+    expect(status).toBe(0);
+    expect(output.slice(output.indexOf("Warnings"))).toMatch(warning);
+  });
+
+  it("warns of a store whose folder cannot be written", async () => {
+    mkdirSync(inFolder("fixed"));
+    // Root may write wherever the file system lets it.
+    const isMounted =
+      spawnSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", inFolder("fixed")]).status === 0;
+    if (!isMounted) chmodSync(inFolder("fixed"), 0o500);
+    const text =
+      "apiVersion: mqtt-otlp-gateway/v1\nkind: Gateway\nspec: { store: { path: fixed/a/gateway.db } }";
+    const { output } = await check(text).finally(() => isMounted && spawnSync("umount", [inFolder("fixed")]));
+    expect(output).toContain("Cannot write store ./fixed/a/gateway.db: this user may not write ./fixed\n");
+  });
+
+  it("warns of no store whose folder is made at start", async () => {
+    const text =
+      "apiVersion: mqtt-otlp-gateway/v1\nkind: Gateway\nspec: { store: { path: ./a/b/gateway.db } }";
+    const { output } = await check(text);
+    expect(output).toContain("  store: ./a/b/gateway.db (made at start), at most 4 GiB;");
     expect(output).not.toContain("Warnings");
   });
 
@@ -263,6 +300,29 @@ Bridges
     expect(output).toMatch(
       /\n {2}default TCP: failed, The connection was refused.*\n {2}default metrics: skipped, TCP failed/s,
     );
+  });
+
+  it("exits with 1 when the broker of a bridge is away, though every destination takes its signals", async () => {
+    const sink = await startSink({ host: "127.0.0.1", port: 0 });
+    const away = await startSink({ host: "127.0.0.1", port: 0 });
+    await away.close();
+    const text = `apiVersion: connectivity.iotoperations.azure.com/v1
+kind: DataflowEndpoint
+metadata: { name: local }
+spec: { endpointType: Mqtt, mqttSettings: { host: "mqtt://${new URL(away.url).host}" } }
+---
+apiVersion: mqtt-otlp-gateway/v1
+kind: Gateway
+spec: { bridges: [{ name: plant, endpointRef: local, topicFilters: [a] }] }
+`;
+    const { status, output } = await check(text, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url }, true);
+    await sink.close();
+
+    expect(status).toBe(1);
+    expect(output).toMatch(
+      /\n {2}bridge plant TCP: failed, The connection was refused: .* the broker runs\n/,
+    );
+    expect(output).toMatch(/\n {2}default logs: ok, taken\n$/);
   });
 
   it("asks nobody when the configuration cannot be used", async () => {

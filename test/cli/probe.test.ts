@@ -24,7 +24,7 @@ async function ask(url: string, fields: Partial<DestinationConfig> = {}) {
   const [destination] = load("", { OTEL_EXPORTER_OTLP_ENDPOINT: url }).destinations;
   if (destination === undefined) throw new Error("Wanted a destination");
   const one = { ...destination, name: "a", ...fields };
-  const { lines, isGood } = await probe({ destinations: [one] }, secrets);
+  const { lines, isGood } = await probe({ bridges: [], destinations: [one] }, secrets);
   return { lines: lines.map((line) => line.replace(/^a /, "")), isGood };
 }
 
@@ -257,7 +257,7 @@ describe("probe()", () => {
       OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://b.invalid",
     }).destinations;
     const destinations = [metrics, logs].filter((one) => one !== undefined);
-    const { lines } = await probe({ destinations }, secrets);
+    const { lines } = await probe({ bridges: [], destinations }, secrets);
 
     expect(lines.map((line) => line.replace(/:.*/, "")).filter((line) => line.endsWith("DNS"))).toEqual([
       "default (metrics) DNS",

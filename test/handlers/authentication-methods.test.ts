@@ -290,6 +290,18 @@ describe("HmacSha256", () => {
     expect(await Promise.all([first, other])).toEqual([200, 200]);
   });
 
+  it.each([
+    ["no header", {}, "no such header"],
+    ["what is not hex", signed("z"), "no 64 hex digits"],
+    ["another key's", signed(sign("x")), "a signature that none of the source's keys makes of the body"],
+  ] as [string, Headers, string][])("logs %s, and tells nothing of it", async (_, headers, met) => {
+    const { send, logger } = guard(method);
+    const text = await (await send(headers)).text();
+    expect(logger.lines).toMatchObject([{ fields: { reason: "unauthorized", met } }]);
+    expect(text).not.toContain(met);
+    expect(JSON.stringify(logger.lines)).not.toMatch(/[0-9a-f]{64}/);
+  });
+
   describe("with a timestamp", () => {
     const timed: SourceAuthentication = { ...method, timestamp: { header: "X-Time", toleranceMs: 300_000 } };
     const timeSigned = (time: string, body = validMetrics): Headers => ({
@@ -313,6 +325,23 @@ describe("HmacSha256", () => {
       const headers = timeSigned(String(nowMs / 1000), "5.1");
       expect(await statusOf(headers, "/webhooks/raw", "5.1")).toBe(200);
       expect(await statusOf({ ...headers, "X-Time": `${nowMs / 1000}.5` }, "/webhooks/raw", "1")).toBe(401);
+    });
+
+    it.each([
+      ["too early a time", timeSigned(String(nowMs - 400_000)), "a time 400 s ago: compare the clocks"],
+      ["too late a time", timeSigned(String(nowMs + 400_000)), "a time 400 s ahead: compare the clocks"],
+      ["no time", signed(sign("x")), "no such header"],
+      ["what is no time", timeSigned("x"), "no time: wanted seconds, milliseconds or RFC 3339"],
+      [
+        "a forged signature",
+        { ...signed(sign("x")), "X-Time": String(nowMs) },
+        "a signature that none of the source's keys makes of X-Time (in time), a full stop and the body",
+      ],
+    ] as [string, Headers, string][])("logs %s, and tells nothing of it", async (_, headers, met) => {
+      const { send, logger } = guard(timed);
+      const text = await (await send(headers)).text();
+      expect(logger.lines).toMatchObject([{ fields: { reason: "unauthorized", met } }]);
+      expect(text).not.toContain(met);
     });
 
     it.each([

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { load } from "../config/support.ts";
 import { createTestApp, problemOf, validMetrics } from "../support/app.ts";
 
 describe("GET /livez and /readyz", () => {
@@ -57,6 +58,8 @@ describe("GET /status", () => {
     await post("/webhooks/raw", validMetrics);
     clock.advance(2_500);
     const lane = {
+      endpoint: null,
+      protocol: null,
       owed: 0,
       delivered: 0,
       expiredInStore: 0,
@@ -102,6 +105,24 @@ describe("GET /status", () => {
       deadLetters: { kept: 0, discarded: 0 },
       destinations: {
         collector: { metrics: { ...lane, owed: 1, pending: 1, oldestPendingSeconds: 2 }, logs: lane },
+      },
+    });
+  });
+});
+
+describe("where a destination is", () => {
+  it("is in /status by lane, with scheme, host and port alone", async () => {
+    const environment = {
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: "https://metrics.example:443/secret/path",
+      OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://127.0.0.1:4318/v1/logs",
+    };
+    const destinations = load("", environment).destinations.map((one) => ({ ...one, name: "collector" }));
+    const { status } = createTestApp({ configured: { destinations } });
+    expect((await status()).destinations).toMatchObject({
+      collector: {
+        metrics: { endpoint: "https://metrics.example:443", protocol: "http/protobuf" },
+        logs: { endpoint: "http://127.0.0.1:4318", protocol: "http/protobuf" },
       },
     });
   });
@@ -260,6 +281,7 @@ describe("GET /metrics", () => {
       "gateway_payload_oddities_total counter",
       "gateway_requests_refused_total counter",
       "gateway_store_bytes gauge",
+      "gateway_store_bytes_max gauge",
     ]);
     for (const line of [
       'gateway_messages_received_total{source="raw"} 3',
@@ -272,6 +294,7 @@ describe("GET /metrics", () => {
       'gateway_messages_expired_total{stage="delivery"} 0',
       'gateway_requests_refused_total{source="mqtt",reason="badEnvelope"} 1',
       'gateway_exports_total{destination="collector",signal="metrics",outcome="accepted"} 1',
+      "gateway_store_bytes_max 10000000",
       "gateway_messages_per_commit_count 4",
       "gateway_commit_duration_seconds_count 4",
     ]) {

@@ -5,6 +5,14 @@ import { createFakeClock } from "../support/fake-clock.ts";
 import { createFakeLogger } from "../support/fake-logger.ts";
 
 describe("createRefusalLog()", () => {
+  it("writes what the sender is not told, where there is something", () => {
+    const logger = createFakeLogger();
+    const log = createRefusalLog("raw", { clock: createFakeClock(), logger });
+    log("unauthorized", "Cannot take the request: wanted a time", "a time 9 s ago");
+    log("tooLarge", "Cannot take a body of 9 bytes");
+    expect(logger.lines.map(({ fields }) => fields.met)).toEqual(["a time 9 s ago", undefined]);
+  });
+
   it("writes one line in ten seconds for each reason, with how many it left out", () => {
     const clock = createFakeClock();
     const logger = createFakeLogger();

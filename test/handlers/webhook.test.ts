@@ -215,12 +215,14 @@ describe("POST /webhooks/:source", () => {
 
 describe("what is turned away for now", () => {
   it.each([503, 429] as const)("a full store gets %i with Retry-After", async (retryStatus) => {
-    const { post, status } = createTestApp({
+    const detail = "Cannot store the messages: the store's quota is used up, limit is 10 bytes";
+    const { post, status, logger } = createTestApp({
       sources: [sourceConfig({ retryStatus })],
-      wrapStore: failingStore(new StoreFullError("Cannot append: 10 bytes stored, limit is 10")),
+      wrapStore: failingStore(new StoreFullError(detail)),
     });
     const response = await post("/webhooks/raw", validMetrics);
-    expect(await problemOf(response)).toMatchObject({ status: retryStatus });
+    expect(await problemOf(response)).toMatchObject({ status: retryStatus, detail });
+    expect(logger.lines).toMatchObject([{ fields: { reason: "storeFull", detail } }]);
     expect(Number(response.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
     expect(await status()).toMatchObject({ refused: { storeFull: 1 } });
   });

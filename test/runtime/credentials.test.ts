@@ -94,7 +94,7 @@ function deliverTo(url: string, destination: Partial<DestinationConfig>) {
             clock.advance(1000);
             return (await ledger())?.pending;
           },
-          { timeout: 5000 },
+          { timeout: 20_000 },
         )
         .toBe(0),
   };

@@ -216,10 +216,7 @@ function createBuilder({ encoder, parse, sealedAtUs, overdueUntilUs, limits }: P
 }
 
 /** Whether a message has waited too long. */
-export function isOverdue(
-  { arrivedAtUs, isReplay }: StoredMessage,
-  overdueUntilUs: number | undefined,
-): boolean {
+function isOverdue({ arrivedAtUs, isReplay }: StoredMessage, overdueUntilUs: number | undefined): boolean {
   return overdueUntilUs !== undefined && !isReplay && arrivedAtUs <= overdueUntilUs;
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.ts";
-import { isOverdue, type Prepared, prepareBatch } from "./deliver-batch.ts";
+import { type Prepared, prepareBatch } from "./deliver-batch.ts";
 import { unlimited } from "./deliver-limits.ts";
 import type { createRestatements } from "./deliver-restatement.ts";
 import type { Encoder } from "./otlp/encoder.ts";
@@ -80,12 +80,9 @@ export function createNextBatch(options: {
       const prepared = await prepare(lastId, sealedAtUs, unlimited, signal);
       return prepared?.batch.lastId === lastId ? prepared : undefined;
     },
-    /** Whether a message has waited too long behind the batch that is open. */
-    async holdsUpOverdue(): Promise<boolean> {
-      const untilUs = overdueUntilUs();
-      if (untilUs === undefined) return false;
-      const [message] = await lane.read(cursor, 1);
-      return message !== undefined && isOverdue(message, untilUs);
+    /** Whether a message waits behind the restatement that is open. */
+    async isFollowed(): Promise<boolean> {
+      return (await lane.read(cursor, 1)).length > 0;
     },
   };
 }

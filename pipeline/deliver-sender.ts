@@ -10,7 +10,8 @@
  * A batch with a message that has waited too long is not attempted again but unsealed; those messages make a batch
  * of their own, which is settled without being sent: each becomes a dead letter.
  *
- * A restatement goes the same way as a batch of no messages; refused, it is settled as if it were delivered.
+ * A restatement goes the same way as a batch of no messages. Refused, or not taken while messages wait behind it, it is
+ * settled as if it were delivered: the next one says the same.
  *
  * Nothing is saved ahead of a settlement: a crash at any point sends the open batch again, byte for byte.
  */
@@ -97,6 +98,8 @@ export function createLaneSender(deps: LaneSenderDeps) {
   });
 
   let warning: string | null = null;
+  /** Restatements of which an attempt came to nothing. */
+  const untaken = new WeakSet<Restatement>();
 
   /** True: the batch is open no more. False: wait. */
   async function attempt({ batch, expired, content }: Prepared, pass: Pass): Promise<boolean> {
@@ -129,8 +132,10 @@ export function createLaneSender(deps: LaneSenderDeps) {
 
   /** The same for a batch without messages: nothing is counted, and nothing becomes a dead letter. */
   async function restate(batch: Batch, { restatement }: Restated, pass: Pass): Promise<boolean> {
-    // What its attempts may have left at the receiver counts as sent, and the messages go on.
-    if (await ahead.holdsUpOverdue()) return await endRestatement(restatement, pass);
+    // What its attempts may have left at the receiver counts as sent, and the messages go on: it may be too much for
+    // the way to the receiver, where they are not.
+    if (untaken.has(restatement) && (await ahead.isFollowed()))
+      return await endRestatement(restatement, pass);
     const outcome = await attempts.send(restatement.request, pass.signal);
     switch (outcome.kind) {
       case "accepted":
@@ -140,6 +145,7 @@ export function createLaneSender(deps: LaneSenderDeps) {
         return await endRestatement(restatement, pass);
       case "retryable":
       case "misconfigured":
+        untaken.add(restatement);
         return await repeat(batch, outcome, pass);
       case "refused":
         // The line would come again with every restatement, and alternate with the one of the next success.

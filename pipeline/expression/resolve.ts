@@ -1,5 +1,6 @@
 import type { MqttMessage } from "../message.ts";
 import type { Path } from "./path.ts";
+import { userPropertyOf } from "./user-property.ts";
 import { empty, fromJson, type Tuple, tupleElementsMax, type Value } from "./value.ts";
 
 /** What paths start from. */
@@ -60,7 +61,7 @@ function single({ origin, segments }: Path, { payload, message }: Root): unknown
     case "contentType":
       return message.contentType;
     case "userProperty":
-      return message.userProperties.findLast(([name]) => name === segments[0])?.[1];
+      return userPropertyOf(message.userProperties, segments[0] ?? "");
   }
 }
 

@@ -43,7 +43,7 @@ export function compileFormula(
       return value;
     });
     try {
-      const result = evaluate(expression, values);
+      const result = evaluate(expression, values, reading.work);
       reading.watch?.value(text, toJson(result));
       return result;
     } catch (error) {

@@ -50,7 +50,7 @@ function valueAt(path: Path, traveller: Traveller, journey: Journey, place: stri
 function readTime({ text: path }: Path, value: unknown): bigint {
   const time = typeof value === "string" ? parseUnixNano(value) : undefined;
   if (time !== undefined) return time;
-  const wanted = "a time as RFC 3339 has it, from 1970 to 2254";
+  const wanted = "a time as RFC 3339 has it, or of a hybrid logical clock, from 1970 to 2254";
   return refuse("a time", { path, met: met(value, { quote: true }), wanted });
 }
 

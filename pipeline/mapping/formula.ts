@@ -54,7 +54,7 @@ function compileFormula({ inputs, expression: text }: FormulaRule, start: PathSt
     evaluated(scope) {
       const values = paths.map((path) => inputIn(path.input(scope), scope.reading));
       try {
-        const value = evaluate(expression, values);
+        const value = evaluate(expression, values, scope.reading.work);
         scope.reading.watch?.value(text, toJson(value));
         return value ?? new Missing(place(scope));
       } catch (error) {

@@ -59,6 +59,13 @@ describe("a message for a graph", () => {
     expect(await post(test, { messageId: "1" })).toMatchObject({ duplicates: 1, filtered: 0 });
   });
 
+  it("is counted by its reason once when it is repeated in one request", async () => {
+    const test = setUp(line({ throttle, metric }, { origins }));
+    const repeats = [{ messageId: "1" }, { messageId: "1" }];
+    expect(await post(test, {}, ...repeats)).toMatchObject({ accepted: 1, filtered: 1, duplicates: 1 });
+    expect([...test.telemetry.filtered.bySource()]).toMatchObject([{ reason: "throttled", count: 1 }]);
+  });
+
   it("is held to limits once, and not when it is replayed", () => {
     const graphs = [line({ throttle, metric }, { origins: ["raw"] })];
     const judge = createJudge({

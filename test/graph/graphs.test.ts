@@ -160,7 +160,7 @@ describe("a graph", () => {
       "",
       "met deeper nested JSON, wanted at most 1000",
     ],
-    ["no AIO JSON", "{}", "", "wanted metrics or logs (node out of DataflowGraph g)"],
+    ["no AIO JSON", "{}", "", "without metrics and logs, wanted one of them (node out of DataflowGraph g)"],
     [
       "a bad item",
       '{"metrics":[{"name":"m","type":"x","value":1}]}',

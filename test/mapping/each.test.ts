@@ -138,7 +138,7 @@ describe("each", () => {
     expect(refusalOf({ ...each("readings.*"), attributes }, long).message).toContain(message);
     const sameText = { inputs: ["v", "$metadata.topic"], expression: "$2 + str::from($1)" };
     const logs = rules({ logs: [log({ each: "readings.*", value: sameText })] });
-    expect(refusalOf(logs, long, { topic: "x".repeat(65_535) }).message).toContain("texts: met more than");
+    expect(refusalOf(logs, long, { topic: "x".repeat(65_535) }).message).toContain(": met more than");
     const names = rules({ metrics: [metric({ each: "*.p", name: `\${key}`, value: { path: "v" } })] });
     const deep = { ["k".repeat(90_000)]: long.readings.map((p) => ({ p })) };
     expect(refusalOf(names, deep).message).toContain(message);
@@ -160,5 +160,21 @@ describe("each", () => {
       ["toString", 3],
     ]);
     expect(refusalOf(each("*"), { "": { v: 1 } }).message).toContain("Cannot read a name: met nothing");
+  });
+
+  it("refuses a message whose members each read a long text of it, before it takes long", () => {
+    const when = {
+      inputs: ["$metadata.topic", "n"],
+      expression: 'str::regex_matches($1 + $2, "^(.*)/alarm$")',
+    };
+    const payload = Array.from({ length: 10_000 }, () => ({ v: 1, n: "b" }));
+    const { message } = refusalOf(each("*", { when }), payload, { topic: "a/".repeat(30_000) });
+    expect(message).toContain("Cannot read expressions: met more than 33554432 steps in one message");
+  });
+
+  it("reads a short topic for each of thousands of members", () => {
+    const when = { inputs: ["$metadata.topic"], expression: 'str::regex_matches($1, "^(.*)/t-1$")' };
+    const payload = Array.from({ length: 60_000 }, () => ({ v: 1 }));
+    expect(metricsOf(each("*", { when }), payload)).toHaveLength(60_000);
   });
 });

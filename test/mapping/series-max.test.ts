@@ -84,6 +84,11 @@ describe("a mapped metric with more series than seriesMax", () => {
     ]);
   });
 
+  it("is told of a hundred metrics, however many names a device makes up", () => {
+    const named = rules({ metrics: [metric({ name: `\${topic.2}`, type: "u64_counter" })] });
+    expect(run(named, { devices: 300, seriesMax: 1 }).told).toHaveLength(100);
+  });
+
   it("is not counted where no attribute of a gauge varies", () => {
     const many = rules({ metrics: ["a", "b"].map((name) => metric({ name })) });
     expect(run(many, { devices: 5, seriesMax: 1 }).told).toEqual([]);

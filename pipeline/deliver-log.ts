@@ -3,6 +3,8 @@ import type { Logger } from "./logger.ts";
 import type { Burial } from "./store/batch-store.ts";
 
 const quietMs = 1_000;
+/** A topic has up to 65,535 bytes, which its sender chooses. */
+const topicCharsMax = 256;
 
 /**
  * Logs dead letters, of a lane or else of the arrival: at most one line a second for each source and reason, with
@@ -31,7 +33,7 @@ export function createBurialLog(
         ...(lane === undefined ? {} : { lane, possiblyDelivered }),
         source,
         // An envelope that could not be read has none.
-        ...(topic === "" ? {} : { topic }),
+        ...(topic === "" ? {} : { topic: shortened(topic) }),
         reason,
         detail: path === "" ? burial.detail : `${path}: ${burial.detail}`,
         suppressed,
@@ -43,4 +45,8 @@ export function createBurialLog(
   return (burials) => {
     for (const burial of burials) log(burial);
   };
+}
+
+function shortened(topic: string): string {
+  return topic.length > topicCharsMax ? `${topic.slice(0, topicCharsMax)}…` : topic;
 }

@@ -82,7 +82,7 @@ export interface AppendResult {
   repeats?: readonly number[];
 }
 
-/** The first dead letter that a write made of a source and for a reason, and how many it made of these. */
+/** The newest dead letter that a write made of a source and for a reason, and how many it made of these. */
 export interface Burial {
   /** Undefined: the quota of dead letters has no room for it. */
   id: number | undefined;

@@ -4,7 +4,7 @@ type Buried = Pick<DeadLetter, "reason" | "path" | "detail" | "possiblyDelivered
   message: { source: string; topic: string };
 };
 
-/** What one write buried: for each source and reason the first dead letter, and how many there are. */
+/** What one write buried: of each source and reason the newest dead letter, the last one to go, and how many there are. */
 export function createBurials() {
   // Most writes bury nothing.
   let burials: Map<string, Burial> | undefined;
@@ -14,10 +14,9 @@ export function createBurials() {
       const { message, reason, path, detail, possiblyDelivered } = letter;
       const { source, topic } = message;
       const key = `${reason}/${source}`;
+      const count = (burials?.get(key)?.count ?? 0) + 1;
       burials ??= new Map();
-      const burial = burials.get(key);
-      if (burial) burial.count += 1;
-      else burials.set(key, { id, source, topic, reason, path, detail, possiblyDelivered, count: 1 });
+      burials.set(key, { id, source, topic, reason, path, detail, possiblyDelivered, count });
     },
     list: (): readonly Burial[] => [...(burials?.values() ?? [])],
   };

@@ -135,13 +135,25 @@ describe("LastValues", () => {
     expect([known(), known(other)]).toEqual([undefined, '"y"']);
   });
 
-  it("knows nothing in place of a value that is nested too deeply to be printed", () => {
+  it.each([
+    ["one that is nested too deeply to be printed", JSON.parse("[".repeat(100_000) + "]".repeat(100_000))],
+    ["one with too many members", Object.fromEntries(Array.from({ length: 512 }, (_, index) => [index, 1]))],
+  ])("knows nothing in place of a value such as %s", (_, large) => {
     const { meet, known, forgotten } = setUp();
     meet([1])(true);
-    meet(JSON.parse("[".repeat(100_000) + "]".repeat(100_000)))(true);
+    meet(large)(true);
     expect(known()).toBeUndefined();
-    expect(forgotten).toEqual(["Mapping m: it is nested deeper than 512 levels"]);
+    expect(forgotten).toEqual(["Mapping m: it has more than 511 members"]);
   });
+
+  it.each([[Array(511).fill(1)], [JSON.parse("[".repeat(512) + "]".repeat(512))]])(
+    "remembers a value with as many members as its bytes allow",
+    (value) => {
+      const { meet, known } = setUp();
+      meet(value)(true);
+      expect(known()).toBe(JSON.stringify(value));
+    },
+  );
 
   it("lets no more stand in for one message than a lane can hold, and says so", () => {
     const { meet, lastValues, forgotten } = setUp();

@@ -164,7 +164,7 @@ describe("receive()", () => {
     const common = { source: "raw", topic: "t", reason: "invalidPayload" };
     const envelope = { source: "raw", reason: "invalidEnvelope", detail: "[2]: met 3, wanted an object" };
     expect(logger.lines.map(({ fields }) => fields)).toEqual([
-      { id: 1, ...common, detail: expect.any(String), suppressed: 1 },
+      { id: 2, ...common, detail: expect.any(String), suppressed: 1 },
       { id: 3, ...envelope, suppressed: 0 },
       { id: 4, ...common, detail: expect.stringMatching(/^logs: /), suppressed: 0 },
     ]);

@@ -29,7 +29,7 @@ export function deadLettersContract(subject: Subject) {
       expect(deadLetters).toEqual({ kept: 1, discarded: 0 });
     });
 
-    it("are told to who made them: the first of each source and reason, with its id, repeats apart", async () => {
+    it("are told to who made them: the newest of each source and reason, with its id, repeats apart", async () => {
       const envelope = { ...invalid, reason: "invalidEnvelope" as const };
       const { burials } = await subject.store.append([
         arrival("1", invalid, { messageId: "1" }),
@@ -41,7 +41,7 @@ export function deadLettersContract(subject: Subject) {
       const [path, detail] = ["metrics[0].value", "Cannot read a u64_gauge: met -1"];
       const letters = await list();
       expect(burials).toEqual([
-        { id: letters[0]?.id, ...where, reason: "invalidPayload", path, detail, count: 2 },
+        { id: letters[2]?.id, ...where, reason: "invalidPayload", path, detail, count: 2 },
         { id: letters[1]?.id, ...where, reason: "invalidEnvelope", path, detail, count: 1 },
       ]);
       expect(await subject.store.append([arrival("good", owedBy([metricsLane]))])).not.toHaveProperty(

@@ -30,9 +30,12 @@ const wantsTls = /HTTP request to an HTTPS server|HTTP request was sent to HTTPS
 const passesLimit = /request body too large/;
 
 /** The outcome of an attempt that was answered. Source: OTLP specification, "OTLP/HTTP Response". */
-export function outcomeOfAnswer(answer: HttpAnswer, question: HttpQuestion): ExportOutcome {
+export function outcomeOfAnswer(answer: HttpAnswer, asked: HttpQuestion): ExportOutcome {
   const { status, headers } = answer;
-  const { signal, url, redact } = question;
+  const redact = (text: string) => withoutPath(asked.redact(text), asked);
+  const question = { ...asked, redact };
+  const { signal, url } = question;
+  const path = redact(new URL(url).pathname);
   const stranger = describeStranger(answer);
   if (stranger !== undefined) return retryable(stranger, { answered: false, headers });
   if (status >= 200 && status < 300) return outcomeOfSuccess(answer, question);
@@ -55,7 +58,7 @@ export function outcomeOfAnswer(answer: HttpAnswer, question: HttpQuestion): Exp
       );
     case 404:
       return misconfigured(
-        `${said}: it has nothing at ${new URL(url).pathname}; check the path, and that it has a ${signal} pipeline, ` +
+        `${said}: it has nothing at ${path}; check the path, and that it has a ${signal} pipeline, ` +
           `or leave ${signal} out of this destination's signals`,
       );
     case 413:
@@ -68,10 +71,10 @@ export function outcomeOfAnswer(answer: HttpAnswer, question: HttpQuestion): Exp
       // A proxy's words, who cannot know what became of the request. Source: RFC 9110, 15.6.
       return retryable(`${said}: the proxy before it got no answer from it`, { answered: false, headers });
     case 405:
-      return refused(`${said} to POST ${new URL(url).pathname}: is this the path of an OTLP receiver?`);
+      return refused(`${said} to POST ${path}: is this the path of an OTLP receiver?`);
     case 415:
       return refused(
-        `${said} to POST ${new URL(url).pathname}: it takes no protobuf there, or none with gzip; check the path, ` +
+        `${said} to POST ${path}: it takes no protobuf there, or none with gzip; check the path, ` +
           "the receiver, and this destination's compression",
       );
     default:
@@ -139,6 +142,14 @@ function outcomeOfSuccess(answer: HttpAnswer, { signal, redact }: HttpQuestion):
     // The status says that the request was taken: to send it again would double it.
     return { kind: "accepted", warning: "The receiver reported success with an answer that cannot be read" };
   }
+}
+
+/** Some receivers know their senders by a secret in the path, in front of OTLP's own or in its place. */
+function withoutPath(text: string, { signal, url }: HttpQuestion): string {
+  const { pathname } = new URL(url);
+  const own = `/v1/${signal}`;
+  const configured = pathname.endsWith(own) ? pathname.slice(0, -own.length) : pathname;
+  return configured.length > 1 ? text.replaceAll(configured, "/…") : text;
 }
 
 /** Where a redirect points, without what may be secret in it. */

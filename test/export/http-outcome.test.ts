@@ -284,6 +284,19 @@ describe("export() of a request that was answered otherwise", () => {
     expect(reason).toContain(words);
     expect(reason).not.toMatch(/state|word/);
   });
+
+  it.each(["/receiver/s3cr3t/v1/logs", "/receiver/s3cr3t"])("does not show the secret in %s", (path) => {
+    const url = `https://collector.test${path}`;
+    const shown = path.replace("/receiver/s3cr3t", "/…");
+    const headers = new Headers({ location: path, "content-type": "text/plain" });
+    const body = Buffer.from(`Cannot POST ${path}`);
+    for (const status of [307, 400, 404, 405, 415]) {
+      const question = { signal: "logs", url, redact: (text: string) => text } as const;
+      const { reason } = outcomeOfAnswer({ status, headers, body }, question) as { reason: string };
+      expect(reason).not.toContain("s3cr3t");
+      expect(reason).toContain(`Cannot POST ${shown}`);
+    }
+  });
 });
 
 describe("export() with Retry-After", () => {

@@ -101,7 +101,11 @@ export function openConnection(options: ConnectionOptions): BridgeConnection {
   /** Seen before the client acts on it: messages may follow in the same instant. */
   function observe(packet: Packet) {
     const fault = packet.cmd === "publish" && !isAccepted ? "a message before its answer" : findFault(packet);
-    if (fault) return fail(describeBreach(fault));
+    if (fault) {
+      // MQTT.js would act on them all the same, and throw where nobody catches it.
+      if ("properties" in packet) delete packet.properties;
+      return fail(describeBreach(fault));
+    }
     if (packet.cmd === "connack") {
       const code = packet.reasonCode ?? packet.returnCode;
       if (code === undefined) return fail(describeBreach("an answer without a code"));

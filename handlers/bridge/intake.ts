@@ -174,12 +174,17 @@ export function createIntake(options: IntakeOptions): Intake {
       ids.acknowledged(packetIds);
       acknowledge(packetIds);
     }
-    if (!held || !hasRoom()) return;
-    held.resolve();
+    if (hasRoom()) release();
+  }
+
+  function release() {
+    held?.resolve();
     held = undefined;
   }
 
   function hasRoom(): boolean {
+    // What comes after the end is left to the broker, and its own end is to be seen.
+    if (ended.signal.aborted) return true;
     return deliveries.length < deliveriesMax && deliveryBytes < deliveryBytesMax;
   }
 
@@ -224,7 +229,9 @@ export function createIntake(options: IntakeOptions): Intake {
   ): Taken {
     const { bytes } = publish;
     if (bytes > packetBytesMax) return { ...readBeginning(publish, packetBytesMax), delivery, bytes };
-    const message = messageOf(publish, { takenAtUs: clock.nowUs(), messageId });
+    // Its payload is a view, which keeps all that was read together with it.
+    const kept = pause ? { ...publish, payload: Buffer.from(publish.payload) } : publish;
+    const message = messageOf(kept, { takenAtUs: clock.nowUs(), messageId });
     return { kind: "message", message, delivery, bytes };
   }
 
@@ -243,6 +250,7 @@ export function createIntake(options: IntakeOptions): Intake {
   function end() {
     storeGathered();
     ended.abort();
+    release();
     checkStopped();
   }
 

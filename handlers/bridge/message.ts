@@ -79,18 +79,25 @@ export function readBeginning({ topic, payload, bytes }: Publish, packetBytesMax
 /**
  * What breaks the protocol in a packet that could be parsed, or is of no subscription of ours; undefined: nothing.
  *
- * Source: MQTT 5.0, 2.2.1, 3.3.2.3 and 3.8.4.
+ * Source: MQTT 5.0, 2.2.1, 3.2.2.3, 3.3.2.3 and 3.8.4.
  */
 export function findFault(packet: Packet): string | undefined {
   // The parser gives -1 for what was cut off.
   if (typeof packet.messageId === "number" && packet.messageId < 1)
     return "a packet without Packet Identifier";
+  if (packet.cmd === "connack" && !isKeepAlive(packet.properties?.serverKeepAlive))
+    return "an answer with a Keep Alive that cannot be read";
   if (packet.cmd !== "publish") return undefined;
   if (packet.qos === 2) return "a message of QoS 2, which was not subscribed to";
   if (packet.properties && !areReadable(packet.properties)) {
     return "a message with properties that cannot be read";
   }
   return undefined;
+}
+
+/** Not what is cut off or comes twice. */
+function isKeepAlive(seconds = 0): boolean {
+  return Number.isInteger(seconds) && seconds >= 0;
 }
 
 /** One that comes twice, where once is right, is an array. */

@@ -146,6 +146,20 @@ describe("createIntake", () => {
     expect(await clock.asleep()).toBe(1_000);
   });
 
+  it("take() keeps of what was read no more than the messages, while they wait for room", async () => {
+    const { intake, take, receiver, clock } = open();
+    const read = Buffer.from("2 and all that was read with it");
+    await take(1);
+    receiver.calls[0]?.fail(full);
+    await clock.asleep();
+    intake.take({ ...readPublish(publishPacket({ messageId: 2 })), payload: read.subarray(0, 1) });
+    await turn();
+    clock.advance(1_000);
+    await receiver.until(3);
+    read.fill("x");
+    expect(Buffer.from(receiver.calls[2]?.message.payload ?? []).toString()).toBe("2");
+  });
+
   it("take() gives a message the same message id at each attempt", async () => {
     const { take, receiver, clock } = open();
     await take(1);
@@ -329,6 +343,18 @@ describe("createIntake", () => {
     await intake.stop();
     expect(acknowledged).toEqual([]);
     expect(receiver.calls).toHaveLength(1);
+  });
+
+  it("stop() lets the client read on to the end of the connection, whatever there is no room for", async () => {
+    const { intake, take, receiver, clock } = open({ maxInflightMessages: 1 });
+    await take(1);
+    receiver.calls[0]?.fail(full);
+    await clock.asleep();
+    const held = await take(2);
+    expect(held.hasGoneOn).toBe(false);
+    await intake.stop();
+    expect(held.hasGoneOn).toBe(true);
+    expect(intake.room()).toBeUndefined();
   });
 
   it("stop() ends with the last message that is being stored, also when it fails", async () => {

@@ -17,12 +17,14 @@ function bytesOf(...packets: Packet[]): Buffer {
 function open(options: Partial<ShortcutOptions> = {}) {
   const stream = new PassThrough();
   const arrived: string[] = [];
+  let pieces = 0;
   const parser = mqttPacket.parser({ protocolVersion });
   parser.on("packet", (packet) =>
     arrived.push(packet.cmd === "publish" ? `passed ${packet.payload}` : packet.cmd),
   );
   const reader = new Writable({
     write(bytes, _, done) {
+      pieces++;
       parser.parse(bytes);
       done();
     },
@@ -35,7 +37,7 @@ function open(options: Partial<ShortcutOptions> = {}) {
     room: () => undefined,
     ...options,
   });
-  return { stream, reader, arrived };
+  return { stream, arrived, pieces: () => pieces };
 }
 
 describe("openShortcut", () => {
@@ -118,5 +120,16 @@ describe("openShortcut", () => {
     stream.write(bytesOf(publish(1), publish(2), { cmd: "pingresp" }));
     await turn();
     expect(arrived).toEqual(["taken 1"]);
+  });
+
+  it("passes what is left of a long message on in a few large pieces, however small it comes", async () => {
+    const { stream, arrived, pieces } = open();
+    const payload = "x".repeat(100_000);
+    const bytes = bytesOf(publish(1, { payload }), { cmd: "pingresp" });
+    for (let at = 0; at < bytes.length; at += 500) stream.write(bytes.subarray(at, at + 500));
+    stream.end();
+    await once(stream, "end");
+    expect(arrived).toEqual([`passed ${payload}`, "pingresp"]);
+    expect(pieces()).toBeLessThan(10);
   });
 });

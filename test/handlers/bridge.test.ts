@@ -591,7 +591,10 @@ describe("createBridge", () => {
   it.each([
     ["an answer without a code", "20 00"],
     ["a message before its answer", "32 0c 0007 706c616e742f61 0001 00"],
-  ])("run() gives a broker up whose first packet is %s", async (words, bytes) => {
+    // A Server Keep Alive that is cut off, and one that comes twice.
+    ["an answer with a Keep Alive that cannot be read", "20 04 00 00 01 13"],
+    ["an answer with a Keep Alive that cannot be read", "20 09 00 00 06 13 000a 13 0014"],
+  ])("run() gives a broker up whose first packet is %s (%s)", async (words, bytes) => {
     const peer = await startPeer();
     const { receiver, clock, reason } = run({ url: peer.url });
     const connection = await peer.connection();

@@ -74,9 +74,9 @@ export function createJudge({ format, lanes, payloadBytesMax, onOddities, admits
   function checkPayload(
     { lenient }: Origin,
     message: MqttMessage,
-    options: Pick<ParseOptions, "admits" | "recall">,
+    { admits, recall }: Pick<ParseOptions, "admits" | "recall">,
   ): Accepted | Died | Dropped {
-    const parsed = format.parse(message, { lenient, audit: onOddities !== undefined, ...options });
+    const parsed = format.parse(message, { lenient, audit: onOddities !== undefined, admits, recall });
     if (parsed.kind === "refused") {
       const { path, message: detail } = parsed.refusal;
       return { kind: "deadLettered", reason: "invalidPayload", path, detail };

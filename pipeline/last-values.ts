@@ -13,7 +13,6 @@
 import { printTypedJson } from "./expression/json.ts";
 import type { LastValue, MqttMessage, RememberedInput } from "./message.ts";
 import type { KnownValue, Recall } from "./payload/format.ts";
-import { isNestedBeyond } from "./payload/json.ts";
 import type { StoredLastValue } from "./store/batch-store.ts";
 
 /** Values that are remembered, of all rules. */
@@ -22,8 +21,8 @@ export const lastValuesMax = 100_000;
 export const lastValuesBytesMax = 33_554_432;
 /** JSON text of a value. */
 export const lastValueBytesMax = 1024;
-/** Brackets alone make the text of a deeper one too long. */
-const nestingMax = lastValueBytesMax / 2;
+/** On all levels: each takes two bytes of the text and more. */
+const membersMax = lastValueBytesMax / 2 - 1;
 /** Rule, input, member, source and topic together. */
 export const lastValueKeyCharsMax = 1024;
 /** What stands in for inputs of one message, with their names: thousands of empty members would make a small one huge. */
@@ -59,7 +58,7 @@ export interface LastValuesOptions {
 /** What a message has of an input. */
 interface Met {
   input: RememberedInput;
-  /** Undefined: it is nested too deeply. */
+  /** Undefined: it has more members than may be. */
   value: string | undefined;
 }
 
@@ -100,7 +99,7 @@ export class LastValues {
         return known;
       },
       meet(input, value) {
-        const text = isNestedBeyond(value, nestingMax) ? undefined : printTypedJson(value);
+        const text = hasMembersBeyond(value, membersMax) ? undefined : printTypedJson(value);
         met.set(keyOf(input, message), { input, value: text });
       },
       standIns: () => (standIns.size === 0 ? undefined : [...standIns.values()]),
@@ -142,7 +141,7 @@ export class LastValues {
     if (known === undefined && this.#entries.size >= this.#valuesMax) {
       return `${this.#valuesMax} values are remembered already`;
     }
-    if (value === undefined) return `it is nested deeper than ${nestingMax} levels`;
+    if (value === undefined) return `it has more than ${membersMax} members`;
     const bytes = Buffer.byteLength(value);
     if (bytes > lastValueBytesMax) return `it has ${bytes} bytes, limit is ${lastValueBytesMax}`;
     const others = this.#bytes - (known === undefined ? 0 : bytesOf(key, known));
@@ -170,6 +169,20 @@ export class LastValues {
       this.#entries.set(key, entry);
     }
   }
+}
+
+/** Found out without a look at all of them, at whatever depth they are. */
+function hasMembersBeyond(value: unknown, max: number): boolean {
+  let members = 0;
+  const waiting = [value];
+  for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+    if (typeof one !== "object" || one === null) continue;
+    const inner: unknown[] = Array.isArray(one) ? one : Object.values(one);
+    members += inner.length;
+    if (members > max) return true;
+    waiting.push(...inner);
+  }
+  return false;
 }
 
 function bytesOf(key: string, { value }: { value: string }): number {

@@ -112,9 +112,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         if (arrival) arrivals.push(arrival);
       }
       if (arrivals.length === 0) return undefined;
-      const { repeats, ...stored } = await store.append(arrivals);
-      settleRecalls(recalls, new Set(repeats?.map((index) => arrivals[index])));
-      return { arrivals, stored };
+      const result = await store.append(arrivals);
+      if (recalls.size > 0) settleRecalls(recalls, new Set(result.repeats?.map((index) => arrivals[index])));
+      return { arrivals, result };
     } catch (error) {
       settleRecalls(recalls, recalls);
       throw error;
@@ -131,12 +131,12 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     async receive(source, envelope, waitOptions) {
       const taken = await takeIn(source, envelope);
       if (taken === undefined) return nothing;
-      const { arrivals } = taken;
-      const { owed = [], burials = [], ...stored } = taken.stored;
+      const { arrivals, result } = taken;
+      const { owed = [], burials, repeats: _, ...stored } = result;
       if (stored.accepted > 0) onAppended?.(stored.accepted);
       if (stored.filtered > 0) countFiltered(source.name, arrivals, stored.filtered);
-      logBurials(burials);
-      await settled?.wait(owed, waitOptions);
+      if (burials) logBurials(burials);
+      if (settled) await settled.wait(owed, waitOptions);
       return stored;
     },
 

@@ -19,7 +19,10 @@ export async function openLastValues(
     onForgotten(rule, reason) {
       if (logged.has(rule)) return;
       logged.add(rule);
-      logger.warn({ rule, reason }, "A last value is not remembered: where it is missing, nothing stands in");
+      logger.warn(
+        { rule, reason },
+        "Nothing stands in for some values that are missing: there is too much to remember",
+      );
     },
   });
 }

@@ -233,6 +233,6 @@ function messageBytes(message: MqttMessage): number {
   const properties = userProperties.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
   const texts = source.length + topic.length + clientId.length + messageId.length + contentType.length;
   const { lastValues = [] } = message;
-  const recalled = lastValues.reduce((sum, { input, value }) => sum + input.length + value.length, 0);
+  const recalled = lastValues.reduce((sum, { member, value }) => sum + member.length + value.length, 0);
   return rowBytes + payload.byteLength + texts + properties + recalled;
 }

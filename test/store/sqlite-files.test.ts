@@ -124,7 +124,15 @@ describe("openSqliteStore()", () => {
     await open();
   });
 
-  it("a file that is no database is set aside, not deleted, and named in a notice", async () => {
+  it("refuses a file that is no database and was never a store, and leaves it", async () => {
+    writeFileSync(path, "a file of somebody else ".repeat(100));
+    const before = readFileSync(path);
+    await expect(open()).rejects.toThrow("no SQLite database");
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  it("a store that is no database any more is set aside, not deleted, and named in a notice", async () => {
+    await (await open()).close();
     writeFileSync(path, "these bytes were never a database ".repeat(100));
     const store = await open();
     const [name = ""] = setAside();

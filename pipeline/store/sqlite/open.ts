@@ -127,7 +127,13 @@ function checkHeader(path: string): void {
   } finally {
     closeSync(file);
   }
-  if (header.toString("latin1", 0, 15) !== "SQLite format 3") return;
+  if (header.toString("latin1", 0, 15) !== "SQLite format 3") {
+    // A store whose beginning is damaged has its other files beside it still.
+    if (["-wal", ".reserve"].some((suffix) => existsSync(path + suffix))) return;
+    throw new Error(
+      `Cannot open store ${path}: met a file that is no SQLite database and no store's, wanted none`,
+    );
+  }
   const application = header.readUInt32BE(68);
   const schemaChanges = header.readUInt32BE(40);
   // Ours gets its schema and its number in one transaction; before that it has neither.

@@ -7,7 +7,8 @@ const neededTable = "lanes";
 /** All of it or nothing: of series state, an older sum would make a series go back. */
 const wholeTables = ["meta", "counters", "sources", "deaths", "state", "last_values"];
 
-const sliceRows = 500;
+/** Each may have megabytes. */
+const sliceRows = 50;
 
 /**
  * Carry over what can still be read of a damaged database into a fresh one. What is lost is owed no longer.

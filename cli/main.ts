@@ -134,7 +134,9 @@ function parse(args: string[]) {
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError(toError(error).message, { cause: error });
+    // Node goes on with how to pass it as a positional argument, which nobody means.
+    const message = toError(error).message.replace(/\. To specify a positional .*$/s, "");
+    throw new UsageError(message, { cause: error });
   }
 }
 

@@ -82,7 +82,9 @@ export async function startSink({
     session.on("error", () => session.destroy());
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (cause) =>
+      reject(new Error(`Cannot listen on ${host}:${port}: ${cause.message}`, { cause })),
+    );
     server.listen(port, host, resolve);
   });
   const address = server.address() as AddressInfo;

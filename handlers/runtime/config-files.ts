@@ -44,7 +44,8 @@ export function readConfigFiles(path: string | undefined): ConfigFile[] {
       .map((name) => ({ name: join(path, name), text: readFileSync(join(path, name), "utf8") }));
     if (files.length > 0) return files;
   } catch (error) {
-    throw unreadable(path, toError(error).message);
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw unreadable(path, isMissing ? "there is no such file or folder" : toError(error).message);
   }
   throw unreadable(path, "the folder has no .yaml, .yml or .json file");
 }

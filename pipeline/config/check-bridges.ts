@@ -111,14 +111,13 @@ function checkFilters(gateway: ConfigDocument | undefined): ConfigIssue[] {
 }
 
 function overlaps({ gateway, path }: Place): ConfigIssue[] {
-  const filters = listAt(gateway.value, path);
-  const usable = (filter: unknown) => typeof filter === "string" && isTopicFilter(filter);
-  return filters.flatMap((filter, index) => {
-    const other = filters
-      .slice(0, index)
-      .find((one) => usable(one) && usable(filter) && topicFiltersOverlap(String(one), String(filter)));
+  const before: string[] = [];
+  return listAt(gateway.value, path).flatMap((filter, index) => {
+    if (typeof filter !== "string" || !isTopicFilter(filter)) return [];
+    const other = before.find((one) => topicFiltersOverlap(one, filter));
+    before.push(filter);
     if (other === undefined) return [];
-    const message = `Wanted filters of which a topic matches one alone, met "${filter}" beside "${other}"`;
+    const message = `Wanted filters that no topic matches two of, met "${filter}" beside "${other}"`;
     return [gateway.issue([...path, index], message)];
   });
 }

@@ -105,7 +105,7 @@ function checkFilters(subscribers: readonly Subscriber<Place>[], bridges: readon
       if (!all.includes(filter)) return [];
       const other = all.slice(0, all.indexOf(filter)).find((one) => topicFiltersOverlap(one, filter));
       if (other === undefined) return [];
-      const message = `Wanted filters at one endpoint of which a topic matches one alone, met "${filter}" beside "${other}"`;
+      const message = `Wanted filters at one endpoint that no topic matches two of, met "${filter}" beside "${other}"`;
       return [graph.issue([...path, "sourceSettings", "dataSources", index], message)];
     }),
   );

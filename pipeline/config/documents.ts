@@ -95,9 +95,9 @@ export function within(
   return { file, value, isPart: true, issue: (path, message) => issue([...prefix, ...path], message) };
 }
 
-/** The parser's message without the piece of the source that it quotes. */
+/** The parser's message without the piece of the source that it quotes; it writes `"quote` of a mark that is missing. */
 function syntaxMessage(message: string): string {
-  return `Cannot read document: ${message.replace(/(: | ").*$/s, "")}`;
+  return `Cannot read document: ${message.replace(/["']quote$/, "quotation mark").replace(/(: | ").*$/s, "")}`;
 }
 
 interface Place {

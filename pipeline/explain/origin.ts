@@ -6,7 +6,8 @@ import { quote, takesTopic } from "../judge.ts";
 export type ConfiguredOrigin = SourceConfig | BridgeConfig;
 
 /**
- * The source or bridge of a name; without a name, the first one that takes the topic, or else the first one.
+ * The source or bridge of a name; without a name, the first one with a filter for the topic, else the first one that
+ * takes any, else the first one.
  *
  * Errors: EnvelopeError when there is none.
  */
@@ -15,9 +16,10 @@ export function findOrigin(
   { name, topic }: { name: string | undefined; topic: string },
 ): ConfiguredOrigin {
   const origins: readonly ConfiguredOrigin[] = [...sources, ...bridges];
+  const takers = origins.filter((origin) => takesTopic(origin, topic));
   const found =
     name === undefined
-      ? (origins.find((origin) => takesTopic(origin, topic)) ?? origins[0])
+      ? (takers.find(({ topicFilters }) => topicFilters.length > 0) ?? takers[0] ?? origins[0])
       : origins.find((origin) => origin.name === name);
   if (found) return found;
   const names = origins.map((origin) => origin.name).join(", ");

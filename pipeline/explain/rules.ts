@@ -13,8 +13,9 @@ export interface RuleLog {
   readonly reader: string | undefined;
 }
 
-/** Keeps what rules do with a payload, for somebody to read. */
-export function createRuleLog(): RuleLog {
+/** Keeps what rules do with a payload, for somebody to read. `isRemembering`: last values are known to whoever asks. */
+export function createRuleLog({ isRemembering }: { isRemembering: boolean }): RuleLog {
+  const nothing = isRemembering ? "nothing" : "nothing, as no store is open";
   const rules: ExplainedRule[] = [];
   let reader: string | undefined;
   let values = 0;
@@ -42,7 +43,7 @@ export function createRuleLog(): RuleLog {
         tell(of, textOf(value));
       },
       lastValue(input, known) {
-        tell(`last value of ${input}`, known === undefined ? "nothing" : describeKnown(known));
+        tell(`last value of ${input}`, known === undefined ? nothing : describeKnown(known));
       },
     },
   };

@@ -17,6 +17,9 @@ export type ExplainSteps = (
 ) => Pick<Explanation, "steps" | "rules">;
 
 export function createSteps(config: GatewayConfig, format: PayloadFormat): ExplainSteps {
+  const hasRules = config.mappings.length + config.graphs.length > 0;
+  const asAioJson = hasRules ? "as AIO JSON, as no Mapping and no DataflowGraph takes it" : "as AIO JSON";
+
   function explainDuplicate(message: MqttMessage): string {
     const { windowSeconds } = config.dedupe;
     if (windowSeconds === 0) return "repeats are not looked for";
@@ -33,7 +36,7 @@ export function createSteps(config: GatewayConfig, format: PayloadFormat): Expla
     { log, recall }: { log: RuleLog; recall: Recall | undefined },
   ): string {
     const parsed = format.parse(message, { lenient, watch: log.watch, recall });
-    const reader = log.reader === undefined ? "as AIO JSON" : `by ${log.reader}`;
+    const reader = log.reader === undefined ? asAioJson : `by ${log.reader}`;
     const read = `read ${reader}, ${lenient ? "leniently" : "strictly"}`;
     switch (parsed.kind) {
       case "items": {
@@ -51,7 +54,7 @@ export function createSteps(config: GatewayConfig, format: PayloadFormat): Expla
 
   return (origin, message, { verdict, arrivedAtUs, recall }) => {
     const steps: Step[] = [];
-    const log = createRuleLog();
+    const log = createRuleLog({ isRemembering: recall !== undefined });
     const step = (name: Step["step"], passes: boolean, detail: string) => {
       steps.push({ step: name, passes, detail });
       return { steps, rules: log.rules };

@@ -72,7 +72,7 @@ export function functionFault(name: string, args: readonly Expression[]): string
       : argsMax === Infinity
         ? `at least ${argsMin}`
         : `${argsMin} to ${argsMax}`;
-  return `Cannot call ${name}(): met ${argsCount} arguments, wanted ${range}`;
+  return `Cannot call ${name}(): met ${argsCount} ${argsCount === 1 ? "argument" : "arguments"}, wanted ${range}`;
 }
 
 /** A pattern that comes with a message would be one that a device has chosen. */

@@ -114,9 +114,17 @@ function readPlain(text: string, start: number): ReadSegment {
   const segment = { name, isQuoted: false, end };
   if (name === "*") return { ...segment, name: wildcard };
   if (name.trim() === "") return { ...segment, fault: "Cannot read the path: a name is empty" };
-  if (!name.includes("*")) return segment;
-  const wanted = "an asterisk as a whole segment, or the name in quotation marks";
+  const wanted = wantedInstead(name);
+  if (wanted === undefined) return segment;
   return { ...segment, fault: `Cannot read the path: met ${name}, wanted ${wanted}` };
+}
+
+/** What was most likely meant by a name that no payload has; undefined: it is a name like any other. */
+function wantedInstead(name: string): string | undefined {
+  if (name.includes("*")) return "an asterisk as a whole segment, or the name in quotation marks";
+  if (name === "$") return "the first name of the path, or $metadata";
+  if (/\?\s*\$\w+$/.test(name)) return "? $last, or the name in quotation marks";
+  return undefined;
 }
 
 /** The next full stop or suffix, or the end of the text. */

@@ -16,6 +16,9 @@ export type OnSeriesMax = (limit: {
   attributes?: readonly string[] | undefined;
 }) => void;
 
+/** Most rules and metrics that are told of: a sender may make up any number of names. */
+const tellersMax = 100;
+
 /** Tells it once for each rule, and for each metric that comes without one. */
 export class SeriesMaxTeller {
   readonly #seriesMax: number;
@@ -34,7 +37,7 @@ export class SeriesMaxTeller {
   /** A reading found no room for a series of its own. */
   passed({ name, madeBy }: Pick<MetricItem, "name" | "madeBy">): void {
     const teller = madeBy === undefined ? `metric ${name}` : `rule ${madeBy.rule}`;
-    if (this.#shared.has(teller)) return;
+    if (this.#shared.has(teller) || this.#shared.size === tellersMax) return;
     this.#shared.add(teller);
     this.#onSeriesMax?.({ metric: name, seriesMax: this.#seriesMax, readings: "shared", ...madeBy });
   }

@@ -50,7 +50,7 @@ export function readItems(value: unknown, reading: Reading): Items {
   const metrics = optional(payload.metrics, reading);
   const logs = optional(payload.logs, reading);
   if (metrics === undefined && logs === undefined) {
-    refuse("payload", { met: "an object with neither", wanted: "metrics or logs" });
+    refuse("payload", { met: "an object without metrics and logs", wanted: "one of them" });
   }
   return {
     metrics: metrics === undefined ? [] : readEach("metrics", metrics, (item) => readMetric(item, reading)),

@@ -29,9 +29,20 @@ async function answered(connack: Partial<IConnackPacket>, fields: Partial<Bridge
   const asked = ask({ url: peer.url, ...fields });
   const connection = await peer.connection();
   connection.send({ cmd: "connack", reasonCode: 0, sessionPresent: false, ...connack });
-  const answer = await asked;
+  if ((connack.reasonCode ?? 0) + (connack.returnCode ?? 0) > 0 || connack.sessionPresent) {
+    return { ...(await answerOf()), ending: undefined };
+  }
   await connection.closed;
-  return { ...answer, last: answer.lines.at(-1), connection, port: new URL(peer.url).port };
+  const ending = await peer.connection();
+  ending.send({ cmd: "connack", reasonCode: 0, returnCode: 0, sessionPresent: true });
+  await ending.closed;
+  return { ...(await answerOf()), ending };
+
+  async function answerOf() {
+    const answer = await asked;
+    await connection.closed;
+    return { ...answer, last: answer.lines.at(-1), connection, port: new URL(peer.url).port };
+  }
 }
 
 async function listen(server: Server): Promise<string> {
@@ -42,9 +53,19 @@ async function listen(server: Server): Promise<string> {
 }
 
 describe("probe() of a bridge", () => {
+  it("says what a broker's answer breaks that cannot be read", async () => {
+    const peer = await startPeer();
+    const asked = ask({ url: peer.url });
+    const connection = await peer.connection();
+    connection.sendBytes("20 04 00 00 01 13");
+    const { lines, isGood } = await asked;
+    expect(isGood).toBe(false);
+    expect(lines.at(-1)).toContain("an answer with a Keep Alive that cannot be read");
+  });
+
   it("goes to the broker's answer, with a session of its own and without a subscription", async () => {
     const fields = { ...withPassword("PASSWORD"), clientIdPrefix: "edge-" };
-    const { lines, isGood, port, connection } = await answered({}, fields);
+    const { lines, isGood, port, connection, ending } = await answered({}, fields);
     expect(isGood).toBe(true);
     expect(lines).toEqual([
       "DNS: ok, 127.0.0.1 is an address",
@@ -56,13 +77,36 @@ describe("probe() of a bridge", () => {
       ),
     ]);
     expect(connection.connect).toMatchObject({
-      clean: true,
+      clean: false,
       clientId: expect.stringMatching(/^edge-plant-probe-[0-9a-f]{8}$/),
       username: "gateway",
-      properties: { sessionExpiryInterval: 0 },
     });
     expect(connection.received.map(({ cmd }) => cmd)).toEqual(["disconnect"]);
+    expect(ending?.connect).toMatchObject({
+      clean: true,
+      clientId: connection.connect.clientId,
+      properties: { sessionExpiryInterval: 0 },
+    });
+    expect(ending?.received.map(({ cmd }) => cmd)).toEqual(["disconnect"]);
     expect(lines.join()).not.toContain("hunter2");
+  });
+
+  it("leaves a session as it is that was there before, with its messages", async () => {
+    const peer = await startPeer();
+    const asked = ask({ url: peer.url, sessionExpirySeconds: 3600 });
+    const connection = await peer.connection();
+    const publish = { cmd: "publish", topic: "plant/a", payload: "1", dup: false, retain: false } as const;
+    connection.send(
+      { cmd: "connack", reasonCode: 0, sessionPresent: true },
+      { ...publish, qos: 1, messageId: 1 },
+    );
+    const second = peer.connection().then(() => Promise.reject(new Error("Met a second connection")));
+    const { lines, isGood } = await Promise.race([asked, second]);
+    await connection.closed;
+    expect(isGood).toBe(true);
+    expect(lines.at(-1)).toContain("it has one of its own for this user, whose session is left as it is");
+    expect(connection.connect).toMatchObject({ clean: false, properties: { sessionExpiryInterval: 3600 } });
+    expect(connection.received.map(({ cmd }) => cmd)).not.toContain("puback");
   });
 
   it.each([
@@ -89,11 +133,11 @@ describe("probe() of a bridge", () => {
     },
   );
 
-  it("asks in MQTT 3.1.1 for a clean session too", async () => {
-    const { isGood, connection } = await answered({ returnCode: 0 }, { protocolVersion: 4 });
+  it("ends its session in MQTT 3.1.1 too", async () => {
+    const { isGood, ending } = await answered({ returnCode: 0 }, { protocolVersion: 4 });
     expect(isGood).toBe(true);
-    expect(connection.connect).toMatchObject({ clean: true, protocolVersion: 4 });
-    expect(connection.connect.properties).toBeUndefined();
+    expect(ending?.connect).toMatchObject({ clean: true, protocolVersion: 4 });
+    expect(ending?.connect.properties).toBeUndefined();
   });
 
   it("remarks that the broker has QoS 0 alone", async () => {

@@ -201,12 +201,12 @@ baggage: [tenant]`;
     [
       "topicFilters: [a/+, b, a/c]",
       "topicFilters[2]",
-      'Wanted filters of which a topic matches one alone, met "a/c" beside "a/+"',
+      'Wanted filters that no topic matches two of, met "a/c" beside "a/+"',
     ],
     [
       "topicFilters: [a, a]",
       "topicFilters[1]",
-      'Wanted filters of which a topic matches one alone, met "a" beside "a"',
+      'Wanted filters that no topic matches two of, met "a" beside "a"',
     ],
     [
       "sharedSubscription: a/b",

@@ -29,7 +29,9 @@ describe("readConfigFiles()", () => {
   it("says that a file does not exist, or that a folder has none", () => {
     const missing = inFolder("missing.yaml");
     expect(() => readConfigFiles(missing)).toThrow(ConfigError);
-    expect(() => readConfigFiles(missing)).toThrow(`${missing}: Cannot read configuration: ENOENT`);
+    expect(() => readConfigFiles(missing)).toThrow(
+      `${missing}: Cannot read configuration: there is no such file or folder`,
+    );
     expect(() => readConfigFiles(inFolder())).toThrow(
       `${inFolder()}: Cannot read configuration: the folder has no .yaml, .yml or .json file`,
     );

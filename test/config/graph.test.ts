@@ -637,13 +637,13 @@ describe("Source nodes", () => {
     ]);
   });
 
-  it("want filters of which a topic matches one alone", () => {
+  it("want filters that no topic matches two of", () => {
     const written = own("{ name: a, endpointRef: broker, topicFilters: ['plant/+/x'] }");
     const nodes = [source({ dataSources: ["plant/y/+", "hall"] }), destination()];
     expect(faultsOf(written, graph({ nodes }))).toEqual([
       [
         "spec.nodes[0].sourceSettings.dataSources[0]",
-        'Wanted filters at one endpoint of which a topic matches one alone, met "plant/y/+" beside "plant/+/x"',
+        'Wanted filters at one endpoint that no topic matches two of, met "plant/y/+" beside "plant/+/x"',
       ],
     ]);
   });
@@ -693,6 +693,12 @@ spec: { match: { sources: [${source}] }, metrics: [{ name: a, type: f64_gauge, v
     const config = load(documents(destinations("in"), mapping("in"), graph({ mode: "Disabled" })));
     expect(config.bridges).toEqual([]);
     expect(config.destinations[0]?.sources).toEqual(["in"]);
+  });
+
+  it("is that of the first node that reads, whichever graphs before it are Disabled", () => {
+    const disabled = graph({ name: "off", mode: "Disabled", nodes: [source({}, "before"), destination()] });
+    const config = load(documents(disabled, destinations("in"), mapping("in"), graph()));
+    expect(config.bridges.map(({ name }) => name)).toEqual(["in"]);
   });
 
   it("is unknown where a bridge of the Gateway reads for the node", () => {

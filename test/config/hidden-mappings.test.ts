@@ -55,6 +55,15 @@ describe("a mapping behind others", () => {
     ]);
   });
 
+  it.each<[what: string, first: object, second: object, third: object]>([
+    ["by its topics", { topicFilters: ["x/+"] }, { topicFilters: ["+/y"] }, { topicFilters: ["x/y"] }],
+    ["by its topics before any topic", { topicFilters: ["x"] }, {}, { topicFilters: ["x"] }],
+    ["by its source", { sources: ["a"] }, {}, { sources: ["a"], topicFilters: ["x"] }],
+  ])("names the first of those that take all that it matches: %s", (_, first, second, third) => {
+    const documents = [mapping("first", first), mapping("second", second), mapping("third", third)];
+    expect(warningsOf(...documents)).toEqual([hidden("third", 10, "Mapping first (gateway.yaml:6) takes")]);
+  });
+
   it.each<[what: string, first: object, second: object]>([
     ["narrower topics", { topicFilters: ["x/+"] }, { topicFilters: ["x/#"] }],
     ["one of its topics", { topicFilters: ["x"] }, { topicFilters: ["x", "y"] }],

@@ -120,6 +120,8 @@ ${endpoint("host: ftp://a\nbatching: { latencySeconds: -1 }")}`;
     ["kind: Gateway\napiVersion: v1", 'gateway.yaml:2: apiVersion: Wanted mqtt-otlp-gateway/v1, met "v1"'],
     ["kind: Gateway", "gateway.yaml:1: apiVersion: Missing, wanted mqtt-otlp-gateway/v1"],
     ["kind: Gateway\nkind: Gateway", "gateway.yaml:2: Cannot read document: Map keys must be unique"],
+    ['a: "b', "gateway.yaml:1: Cannot read document: Missing closing quotation mark"],
+    ["a: 'b", "gateway.yaml:1: Cannot read document: Missing closing quotation mark"],
     ["a: !tag x", "gateway.yaml:1: Cannot read document: Unresolved tag"],
     [
       "a: *b",

@@ -124,7 +124,7 @@ Items
     const refused = await explain({ payload: "{}" });
     expect(refused.status).toBe(1);
     expect(refused.output).toMatch(
-      /^ {2}payload: no: read as AIO JSON, strictly: .*wanted metrics or logs$/m,
+      /^ {2}payload: no: read as AIO JSON, strictly: .*without metrics and logs, wanted one of them$/m,
     );
     expect(refused.output.endsWith("It would not be delivered\n")).toBe(true);
     const unwanted = await explain({ payload: '{"logs":[{"level":"info","value":"x","attributes":[]}]}' });
@@ -188,6 +188,10 @@ describe("mqtt-otlp-gateway explain", () => {
     expect(run(["--topic", "plant/a", "--probe", "-"])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('"explain" takes no --probe'),
+    });
+    expect(run(["--tpoic", "plant/a", "-"])).toMatchObject({
+      status: 2,
+      stderr: "Unknown option '--tpoic'\nSee mqtt-otlp-gateway --help\n",
     });
   });
 });

@@ -59,7 +59,7 @@ describe("the lanes of an explained message", () => {
       destination: "signals: [metrics], sources: [plant]",
       spec: "bridges: [{ name: plant, endpointRef: broker, topicFilters: [plant/#] }]",
     });
-    expect(await lanesOf(bySource)).toEqual([
+    expect(await lanesOf(bySource, { from: "devices" })).toEqual([
       { lane: "collector/metrics", told: "it takes messages of plant alone" },
     ]);
     expect(await lanesOf(bySource, { from: "plant" })).toEqual([

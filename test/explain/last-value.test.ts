@@ -62,6 +62,9 @@ describe("an explanation of a rule with a last value", () => {
   it("is that of a first message where no gateway runs", async () => {
     const { verdict, rules } = await open(undefined)({});
     expect(verdict).toBe("deadLettered");
-    expect(rules[0]?.values).toContainEqual({ of: "last value of t", value: "nothing" });
+    expect(rules[0]?.values).toContainEqual({
+      of: "last value of t",
+      value: "nothing, as no store is open",
+    });
   });
 });

@@ -105,6 +105,14 @@ describe("explain", () => {
     );
   });
 
+  it("tells that no mapping takes a message where there are some", async () => {
+    const elsewhere = rules({ topicFilters: ["site/#"], metrics: [metric()] });
+    const config = { ...configOf(), mappings: [elsewhere] };
+    expect(stepOf(await explain(config), "payload")?.detail).toMatch(
+      /^read as AIO JSON, as no Mapping and no DataflowGraph takes it, strictly: 1 metric/,
+    );
+  });
+
   it("names the filter that drops a message", async () => {
     const filter = { inputs: ["v"], expression: "$1 < 0" };
     const config = { ...configOf(), mappings: [rules({ name: "cold", filter, metrics: [metric()] })] };
@@ -130,6 +138,14 @@ describe("findOrigin()", () => {
   it("takes the first source that takes the topic where no name is given", () => {
     expect(nameOf("site/a")).toBe("devices");
     expect(nameOf("plant/a")).toBe("second");
+  });
+
+  it("takes the one that has a filter for the topic before one that takes any", () => {
+    const config = configOf({
+      spec: "bridges: [{ name: plant, endpointRef: broker, topicFilters: [plant/#] }]",
+    });
+    expect(findOrigin(config, { name: undefined, topic: "plant/a" }).name).toBe("plant");
+    expect(findOrigin(config, { name: undefined, topic: "site/a" }).name).toBe("devices");
   });
 
   it("takes the first source where none takes the topic, for it to tell why", () => {

@@ -188,8 +188,8 @@ describe("parseExpression()", () => {
     ["if(true, 1)", "met 2 arguments, wanted 3"],
     ["scale(1, 2, 3, 4)", "met 4 arguments, wanted 5"],
     ["min()", "met 0 arguments, wanted at least 1"],
-    ["str::substring('a')", "met 1 arguments, wanted 2 to 3"],
-    ["contains((1, 2))", "met 1 arguments, wanted 2"],
+    ["str::substring('a')", "met 1 argument, wanted 2 to 3"],
+    ["contains((1, 2))", "met 1 argument, wanted 2"],
   ])("counts the arguments of %s", (text, reason) => {
     const name = text.slice(0, text.indexOf("("));
     expect(faultsOf(text)).toEqual([{ column: 1, message: `Cannot call ${name}(): ${reason}` }]);

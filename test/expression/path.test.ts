@@ -49,7 +49,6 @@ describe("parsePath()", () => {
     ["t ?   $LAST ?? 0", { remembered: "t", fallback: 0n }],
     ['"a ? $last".b ? $Last??"x"', { remembered: '"a ? $last".b', fallback: "x" }],
     ["$metadata.user_property.n ? $last", { remembered: "$metadata.user_property.n" }],
-    ["t ? $lasting", { remembered: undefined }],
     ["t $last", { remembered: undefined }],
   ])("reads the last known value of %s", (text, { remembered, fallback }) => {
     const parsed = path(text);
@@ -94,6 +93,13 @@ describe("parsePath()", () => {
       "a.part*.c",
       3,
       "Cannot read the path: met part*, wanted an asterisk as a whole segment, or the name in quotation marks",
+    ],
+    ["$.Temperature", 1, "Cannot read the path: met $, wanted the first name of the path, or $metadata"],
+    ["t ? $lst", 1, "Cannot read the path: met t ? $lst, wanted ? $last, or the name in quotation marks"],
+    [
+      "t ? $lasting",
+      1,
+      "Cannot read the path: met t ? $lasting, wanted ? $last, or the name in quotation marks",
     ],
     ["*.a.*", 5, "Cannot read the path: met a second asterisk, wanted at most one"],
     [

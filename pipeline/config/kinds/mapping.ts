@@ -43,12 +43,9 @@ const formulaFields = {
 
 const timestamp = section({
   path: path().meta({ description: "Where the time stands" }),
-  unit: choice(timeUnits)
-    .optional()
-    .meta({
-      description:
-        "Of a number since 1970; left out: a text as RFC 3339 has it, or of a hybrid logical clock",
-    }),
+  unit: choice(timeUnits).optional().meta({
+    description: "Of a number since 1970; left out: a text as RFC 3339 has it, or of a hybrid logical clock",
+  }),
 });
 
 const ruleFields = {

@@ -165,13 +165,18 @@ export interface Tap {
   url: string;
   /** Packets of each connection, in the order in which they passed. */
   connections: readonly Packet[][];
+  /** On the connections there are now, nothing that the client still sends reaches the broker. */
+  silenceClients(): void;
 }
 
 export async function tapBroker(brokerPort: number): Promise<Tap> {
   const connections: Packet[][] = [];
   const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
+  const silenced = new Set<Socket>();
   const server = createServer((client) => {
     const broker = connect(brokerPort, "127.0.0.1");
+    clients.add(client);
     const packets: Packet[] = [];
     connections.push(packets);
     for (const [from, to] of [
@@ -183,7 +188,7 @@ export async function tapBroker(brokerPort: number): Promise<Tap> {
       parser.on("packet", (packet) => packets.push(packet));
       from.on("data", (data) => {
         parser.parse(data);
-        to.write(data);
+        if (!silenced.has(from)) to.write(data);
       });
       from.on("error", () => to.destroy());
       from.on("close", () => to.destroy());
@@ -194,5 +199,11 @@ export async function tapBroker(brokerPort: number): Promise<Tap> {
     server.close();
     for (const socket of sockets) socket.destroy();
   });
-  return { url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`, connections };
+  return {
+    url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections,
+    silenceClients() {
+      for (const client of clients) silenced.add(client);
+    },
+  };
 }

@@ -61,6 +61,31 @@ describe("a bridge to a real Mosquitto", () => {
     expect([...recorder.logs].sort()).toEqual(range(messages).map(String).sort());
   });
 
+  it("counts as repeats what it had stored when it was killed before the broker got a PUBACK", async () => {
+    const { recorder, broker, write } = await setUp();
+    const tap = await tapBroker(broker.port);
+    const configPath = write({ brokerUrl: tap.url, mqttSettings: { maxInflightMessages: 10 } });
+    const killed = await start(configPath);
+    await untilBridged(killed);
+    // After so many the bridge believes that the broker counts its Packet Identifiers up.
+    const before = 40;
+    await startPublishers(broker.url, { count: before }).finished;
+    const pubacks = () => tap.connections.flat().filter(({ cmd }) => cmd === "puback").length;
+    await untilBridged(killed, () => pubacks() === before);
+    tap.silenceClients();
+    const repeats = 5;
+    await startPublishers(broker.url, { count: repeats }).finished;
+    await untilBridged(killed, () => pubacks() === before + repeats);
+    await killed.end("SIGKILL");
+
+    const again = await start(configPath);
+    const status = await untilBridged(again, ({ received }) => received === before + 2 * repeats);
+    expect(status).toMatchObject({ accepted: before + repeats, duplicates: repeats });
+    await untilSettled(again);
+    expect([...recorder.logs].sort()).toEqual(range(before).map(String).sort());
+    expect(await again.end("SIGTERM")).toBe(0);
+  });
+
   it("connects with a client certificate, and again with a new one", async () => {
     const authority = createAuthority();
     const clients = createAuthority({ name: "Clients" });

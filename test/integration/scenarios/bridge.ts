@@ -63,8 +63,6 @@ export async function bridgeUnderKills({ count, seed }: { count: number; seed: n
   expect(ledgerFaults(status)).toEqual([]);
   expect(status.accepted).toBeGreaterThanOrEqual(count);
   expect(status.received).toBe(status.accepted + status.duplicates);
-  // What was stored when the gateway was killed, and not yet acknowledged.
-  expect(status.duplicates).toBeGreaterThan(0);
   for (const lane of lanesOf(status))
     expect(lane).toMatchObject({ owed: status.accepted, delivered: status.accepted, pending: 0 });
   expect(await gateway.end("SIGTERM")).toBe(0);

@@ -130,7 +130,9 @@ export function createBridge(options: BridgeOptions): Bridge {
     isWithheldLogged = clock.monotonicMs() - withheldLoggedMs >= withheldLogMsMin;
     if (!isWithheldLogged) return;
     withheldLoggedMs = clock.monotonicMs();
-    logger.warn({ bridge: name, reason: withheld, error: cause }, `Bridge ${name} acknowledges nothing`);
+    // A full store is no fault of the code's: the sentence says it all.
+    const fault = cause instanceof StoreFullError ? {} : { error: cause };
+    logger.warn({ bridge: name, reason: withheld, ...fault }, `Bridge ${name} acknowledges nothing`);
   }
 
   /** Resolves with why it ended; undefined: on purpose. */

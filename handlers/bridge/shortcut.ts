@@ -3,7 +3,7 @@
  * connection brings, and all else goes on to it, in order.
  *
  *   stream ──▶ plain PUBLISH ──▶ take
- *          └─▶ all else, and what a chunk has the beginning of ──▶ MQTT.js
+ *          └─▶ all else, and large packets that come in pieces ──▶ MQTT.js
  */
 import type { MqttClient } from "mqtt";
 import type { Publish } from "./message.ts";
@@ -19,7 +19,7 @@ export interface ShortcutOptions {
 }
 
 const nothing = Buffer.alloc(0);
-/** MQTT.js takes time by the square of the pieces that a packet comes in. */
+/** A packet of less waits until it is whole; of a larger one MQTT.js gets no smaller pieces, for each of which it takes time. */
 const pieceBytesMin = 16_384;
 
 /** Called when MQTT.js has begun to read the stream. */
@@ -59,6 +59,8 @@ export function openShortcut(
       const packet = packetAt(unread, at);
       if (!packet) return at;
       const isWhole = packet.end <= unread.length;
+      // The same message is read the same way wherever it is cut: only here are its User Properties in order.
+      if (!isWhole && isOpen() && packet.bodyBytes < pieceBytesMin) return at;
       const publish = isWhole && isOpen() ? parsePublish(packet, protocolVersion) : undefined;
       if (publish) {
         take(publish);

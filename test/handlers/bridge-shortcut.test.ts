@@ -48,13 +48,15 @@ describe("openShortcut", () => {
     expect(arrived).toEqual(["taken 1", "pingresp", "taken 2", "puback"]);
   });
 
-  it("loses nothing and keeps the order, wherever the bytes are cut", async () => {
+  it("loses nothing, keeps the order and takes what is short, wherever the bytes are cut", async () => {
     const kind = fc.constantFrom("publish", "long publish", "pingresp");
     const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 20 });
     await fc.assert(
       fc.asyncProperty(fc.array(kind, { minLength: 1, maxLength: 20 }), sizes, async (kinds, lengths) => {
         const { stream, arrived } = open();
-        const payloads = kinds.map((each, index) => `${index}${each === "publish" ? "" : "x".repeat(200)}`);
+        const payloads = kinds.map(
+          (each, index) => `${index}${each === "publish" ? "" : "x".repeat(20_000)}`,
+        );
         const bytes = bytesOf(
           ...kinds.map((each, index) =>
             each === "pingresp"
@@ -63,14 +65,17 @@ describe("openShortcut", () => {
           ),
         );
         for (let at = 0, turns = 0; at < bytes.length; turns++) {
-          const length = lengths[turns % lengths.length] ?? 1;
+          const length = lengths[turns % (lengths.length + 1)] ?? 9_000;
           stream.write(bytes.subarray(at, at + length));
           at += length;
         }
         stream.end();
         await once(stream, "end");
-        expect(arrived.map((each) => each.replace(/^(taken|passed) /, ""))).toEqual(
-          kinds.map((each, index) => (each === "pingresp" ? each : payloads[index])),
+        expect(arrived.map((each) => each.replace(/^(taken|passed) (?=\d+x)/, ""))).toEqual(
+          kinds.map((each, index) => {
+            if (each === "pingresp") return each;
+            return each === "publish" ? `taken ${payloads[index]}` : payloads[index];
+          }),
         );
       }),
     );

@@ -5,6 +5,7 @@ import { met, readEach, readObject, refuse } from "./refused.ts";
 import { readName, readText } from "./text.ts";
 
 const none: readonly Attribute[] = [];
+const fewMax = 8;
 
 /**
  * The attributes of an item. Of a key that comes twice the last value counts, since OTLP wants unique keys.
@@ -15,6 +16,7 @@ const none: readonly Attribute[] = [];
 export function readAttributes(value: unknown, reading: Reading): readonly Attribute[] {
   if (value === undefined || (reading.lenient && value === null)) return none;
   const list = readEach("attributes", value, (element) => readAttribute(element, reading));
+  if (areFewAndDistinct(list)) return list;
   const byKey = new Map<string, Attribute>();
   for (const attribute of list) {
     if (attribute === undefined) continue;
@@ -22,6 +24,17 @@ export function readAttributes(value: unknown, reading: Reading): readonly Attri
     byKey.set(attribute.key, attribute);
   }
   return [...byKey.values()];
+}
+
+/** So few keys are compared faster than a map of them is made, for each item of each message. */
+function areFewAndDistinct(list: readonly (Attribute | undefined)[]): list is readonly Attribute[] {
+  if (list.length > fewMax) return false;
+  for (let at = 0; at < list.length; at += 1) {
+    const key = list[at]?.key;
+    if (key === undefined) return false;
+    for (let before = 0; before < at; before += 1) if (list[before]?.key === key) return false;
+  }
+  return true;
 }
 
 function readAttribute(element: unknown, { lenient }: Reading): Attribute | undefined {

@@ -32,13 +32,15 @@ export function within<T>(path: string, read: () => T): T {
 /** Each element of the array at `path`, read. */
 export function readEach<T>(path: string, value: unknown, read: (element: unknown) => T): T[] {
   if (!Array.isArray(value)) refuse(path, { path, met: met(value), wanted: "an array" });
-  const results: T[] = [];
+  let at = 0;
   try {
-    for (const element of value) results.push(read(element));
+    return value.map((element, index) => {
+      at = index;
+      return read(element);
+    });
   } catch (error) {
-    throw inside(`${path}[${results.length}]`, error);
+    throw inside(`${path}[${at}]`, error);
   }
-  return results;
 }
 
 /** The members of a JSON object. */

@@ -40,8 +40,11 @@ export function packProperties(message: Properties): string | null {
   return packed.length === 0 ? null : JSON.stringify(packed);
 }
 
+const noProperties: Properties = { userProperties: [] };
+
 export function unpackProperties(text: string | null): Properties {
-  const packed = text === null ? [] : parsePacked(text);
+  if (text === null) return noProperties;
+  const packed = parsePacked(text);
   return {
     qos: packed[0] ?? undefined,
     retain: flag(packed[1]),

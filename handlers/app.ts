@@ -43,6 +43,8 @@ export type Flush = (options: { force: boolean; deadlineMs: number }) => Promise
 export interface LaneHealth extends LaneCondition {
   nextAttemptAtUs: number | null;
   retries: number;
+  /** Since start. */
+  overflowedReadings: number;
   /** What the receiver remarked when it took a batch. */
   warning: string | null;
 }

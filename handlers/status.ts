@@ -25,6 +25,7 @@ const notTried: LaneHealth = {
   reason: null,
   nextAttemptAtUs: null,
   retries: 0,
+  overflowedReadings: 0,
   warning: null,
 };
 
@@ -160,6 +161,7 @@ function describeLane(lane: LaneLedger, { nowUs, health, config }: Omit<StatusOp
     oldestPendingSeconds: ageSeconds(lane.oldestArrivedAtUs, nowUs),
     exportedItems: lane.exportedItems,
     rejectedItems: lane.rejectedItems,
+    ...(signal === "metrics" && { overflowedReadings: condition.overflowedReadings }),
     retries: condition.retries,
     health: condition.health,
     reasonCode: condition.reasonCode,

@@ -41,6 +41,8 @@ export interface LaneHealth extends LaneCondition {
   retries: number;
   /** Times that the saved series could not be read and began anew, since start. */
   seriesLosses: number;
+  /** Readings delivered in a series that others share, since start: there are more series than `seriesMax`. */
+  overflowedReadings: number;
   /** What the receiver remarked when it last took a batch, such as the reason of a partial success. */
   warning: string | null;
 }

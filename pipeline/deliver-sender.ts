@@ -271,8 +271,10 @@ export function createLaneSender(deps: LaneSenderDeps) {
     health() {
       const { leftMs } = pause;
       const nextAttemptAtUs = leftMs > 0 ? clock.nowUs() + Math.round(leftMs * 1000) : null;
+      const { retries } = attempts;
       const { seriesLosses } = batches;
-      return { ...health.current, nextAttemptAtUs, retries: attempts.retries, seriesLosses, warning };
+      const { overflowedReadings } = encoder;
+      return { ...health.current, nextAttemptAtUs, retries, seriesLosses, overflowedReadings, warning };
     },
   };
 }

@@ -10,11 +10,16 @@ import type { LaneLedger, Ledger, SourceLedger } from "./store/batch-store.ts";
 /** What is read at each scrape. */
 export interface Scraped {
   ledger: Ledger;
-  /** How each lane of the ledger does. */
-  conditions: readonly ({ lane: LaneName } & Pick<LaneCondition, "health" | "reasonCode">)[];
+  /** How each lane of the ledger does, and what it counted since the process began. */
+  conditions: readonly Condition[];
   credentials: readonly CredentialReport[];
   bridges: readonly BridgeReport[];
   nowUs: number;
+}
+
+interface Condition extends Pick<LaneCondition, "health" | "reasonCode"> {
+  lane: LaneName;
+  overflowedReadings: number;
 }
 
 interface Point {
@@ -102,6 +107,18 @@ export function observed({ requests, oddities, filtered }: ProcessCounters): Obs
       "Items that a receiver rejected",
       (lane) => lane.rejectedItems,
     ),
+    {
+      kind: "counter",
+      name: "gateway_readings_overflowed_total",
+      description: "Readings that had no series of their own and went into one that others share",
+      points: ({ conditions }) =>
+        conditions
+          .filter(({ lane }) => lane.signal === "metrics")
+          .map(({ lane: { destination }, overflowedReadings }) => ({
+            value: overflowedReadings,
+            attributes: { destination },
+          })),
+    },
     ofConditions(
       "gateway_destination_health",
       "1 for the health that a destination has, 0 for each other one",
@@ -240,7 +257,7 @@ function ofConditions<Field extends "health" | "reasonCode">(
   name: string,
   description: string,
   field: Field,
-  values: readonly Scraped["conditions"][number][Field][],
+  values: readonly Condition[Field][],
 ): Observed {
   const label = field === "health" ? "health" : "reason_code";
   return {

@@ -60,9 +60,7 @@ export function assembleDelivery(options: DeliveryOptions): AssembledDelivery {
     const tellSeriesMax: OnSeriesMax = (limit) =>
       logger.warn(
         { destination: destination.name, ...limit },
-        limit.readings === "shared"
-          ? "A metric has more series than seriesMax: the others share one with otel.metric.overflow"
-          : "Gauges of a rule have more series than seriesMax: all are sent, for the receiver to hold",
+        "A metric has more series than seriesMax: the others share one with otel.metric.overflow",
       );
     const ofDestination = destination.signals.map((signal: Signal) => {
       const lane = store.lane({ destination: destination.name, signal });

@@ -1,6 +1,6 @@
 import type { AddedAttribute, Attribute } from "../payload/format.ts";
 import type { Undo } from "./aggregate.ts";
-import { endedFingerprint, type SeriesRecord } from "./series-record.ts";
+import { keyRecord, type SeriesRecord } from "./series-record.ts";
 import type { SeriesState } from "./series-state.ts";
 
 /** Stands for every value that is not told apart. */
@@ -15,15 +15,6 @@ interface ToldApart {
 
 /** Says that values of an attribute are told apart no more. */
 export type OnValuesMax = (limit: { source: string; attribute: string; valuesMax: number }) => void;
-
-const record: SeriesRecord = {
-  fingerprint: endedFingerprint,
-  flag: false,
-  startUnixNano: 0n,
-  timeUnixNano: 0n,
-  changedUnixNano: 0n,
-  values: new BigInt64Array(0),
-};
 
 /**
  * The values that are told apart of the attributes which origins add to metrics: of each origin, attribute and rule
@@ -116,7 +107,7 @@ export class BatchValues {
   /** Give the new values to what the batch changes. */
   finish(changes: Map<string, SeriesRecord>): void {
     for (const keys of this.#opened.values()) {
-      for (const key of keys) changes.set(key, record);
+      for (const key of keys) changes.set(key, keyRecord);
     }
   }
 

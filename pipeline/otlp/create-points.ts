@@ -24,7 +24,7 @@ export function createPoints(
   directory: SeriesDirectory,
 ): Points {
   const { kind } = metric;
-  if (kind === "gauge") return new GaugePoints(directory);
+  if (kind === "gauge") return new GaugePoints(metric, directory);
   // A sum that may fall has nothing to gain from deltas, and exporters never send it so.
   const temporality = kind === "sum" ? "cumulative" : settings.temporality;
   const sequence = [sortedAttributes(settings.resourceAttributes), temporality];

@@ -29,8 +29,13 @@ export interface Encoder {
    * Undefined: none is due. The method is left out where nothing has a state.
    */
   restate?(options: RestatementOptions): Restatement | undefined;
-  /** Series in the state. */
+  /** Series in the state: of sums, histograms and gauges that rules make. */
   readonly series: number;
+  /**
+   * Readings that had no series of their own and went into one that others share, in batches that were committed since
+   * the encoder was made.
+   */
+  readonly overflowedReadings: number;
 }
 
 export interface RestatementOptions {

@@ -4,14 +4,10 @@
  * Source: "The FNV Non-Cryptographic Hash Algorithm", FNV-1a, over UTF-16 code units.
  */
 export function fingerprintOf(value: unknown): number {
-  return hashOf(JSON.stringify(value)) >>> 0 || 1;
-}
-
-/** The 32 bits of a text, signed. */
-export function hashOf(text: string): number {
+  const text = JSON.stringify(value);
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i += 1) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   }
-  return hash;
+  return hash >>> 0 || 1;
 }

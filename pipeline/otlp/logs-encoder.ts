@@ -19,6 +19,7 @@ export function createLogsEncoder(
     begin: () => new LogsEncoding(frame, settings.requestBytesMax),
     restart: () => ({ also() {}, follow() {}, commit: () => undefined }),
     series: 0,
+    overflowedReadings: 0,
   };
 }
 

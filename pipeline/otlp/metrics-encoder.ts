@@ -22,9 +22,9 @@ import type { EncoderSettings } from "./settings.ts";
 const batchSeriesMax = 8192;
 
 /**
- * An encoder of metrics. Gauges have no state; sums and histograms run on from batch to batch. `onValuesMax` is
- * called once for each attribute that a source adds with more values than are told apart, `onSeriesMax` once for
- * each rule or metric with more series, gauges of rules among them.
+ * An encoder of metrics. Sums and histograms run on from batch to batch; of gauges it only remembers which series
+ * rules have made. `onValuesMax` is called once for each attribute that a source adds with more values than are told
+ * apart, `onSeriesMax` once for each rule or metric with more series.
  */
 export function createMetricsEncoder(
   settings: EncoderSettings,
@@ -73,6 +73,9 @@ export function createMetricsEncoder(
     get series() {
       return state.size - values.size;
     },
+    get overflowedReadings() {
+      return teller.overflowedReadings;
+    },
   };
 }
 
@@ -101,12 +104,14 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
   readonly #state: SeriesState;
   readonly #values: AttributeValues;
   readonly #batchValues: BatchValues;
-  readonly teller: SeriesMaxTeller;
+  readonly #teller: SeriesMaxTeller;
   readonly #metrics: Metric[] = [];
   readonly #metricsByName = new Map<string, Metric[]>();
   readonly #limits: BatchLimits;
   readonly #openedKeys = new Set<string>();
   #series = 0;
+  /** Readings that have no series of their own. */
+  #overflowedReadings = 0;
   #contentSize = 0;
   #messages = 0;
   #newestArrivalUs = 0;
@@ -122,7 +127,7 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
     this.#frame = frame;
     this.#state = state;
     this.#values = values;
-    this.teller = teller;
+    this.#teller = teller;
     this.#batchValues = values.begin();
   }
 
@@ -189,6 +194,7 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
   commit(): StateChange | undefined {
     const change = this.#state.update(this.#changes);
     this.#batchValues.commit(this.#changes);
+    this.#teller.overflowedReadings += this.#overflowedReadings;
     // The next batch is encoded while someone may still hold this one.
     this.#changes.clear();
     return change;
@@ -219,6 +225,18 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
       this.#state.size - this.#values.size + this.#openedKeys.size < this.#settings.seriesMax ||
       this.#state.has(key)
     );
+  }
+
+  knows(key: string): boolean {
+    return this.#state.has(key) || this.#openedKeys.has(key);
+  }
+
+  passed(item: MetricItem, undo: Undo[]): void {
+    this.#teller.passed(item);
+    this.#overflowedReadings += 1;
+    undo.push(() => {
+      this.#overflowedReadings -= 1;
+    });
   }
 
   open(key: string, undo: Undo[]): SeriesRecord | undefined {

@@ -5,7 +5,7 @@ import { writeExemplar } from "./exemplar.ts";
 import { type MessageContext, plausibleTimeOf } from "./message-context.ts";
 import { isFloat, type Points, type SeriesIdentity } from "./metric.ts";
 import { type Point, Series, type SeriesOptions } from "./series.ts";
-import type { SeriesMaxTeller } from "./series-max.ts";
+import { overflowAttributes } from "./series-max.ts";
 import type { SeriesRecord } from "./series-record.ts";
 import { tag, type WireWriter } from "./wire.ts";
 
@@ -13,15 +13,14 @@ import { tag, type WireWriter } from "./wire.ts";
 const startTag = tag(2, 1);
 const timeTag = tag(3, 1);
 
-/** Attributes of the series that takes what is beyond the limit. Source: OpenTelemetry, "Metrics SDK", Cardinality. */
-const overflowAttributes: readonly Attribute[] = [{ key: "otel.metric.overflow", value: true }];
-
 /** Where the series of a batch come from. */
 export interface SeriesDirectory {
   /** Whether a series of this key may be kept apart: it is known, or there is room for another one. */
   admits(key: string): boolean;
-  /** Hears of readings that may be beyond the limit of series. */
-  readonly teller: Pick<SeriesMaxTeller, "passed" | "gauge">;
+  /** Whether a series of this key is kept apart already, in the state or in this batch. */
+  knows(key: string): boolean;
+  /** A reading has no series of its own; `undo` takes it back. */
+  passed(item: MetricItem, undo: Undo[]): void;
   /** A series comes into this batch; `undo` takes it back. Gives it as of the last settled batch. */
   open(key: string, undo: Undo[]): SeriesRecord | undefined;
 }
@@ -115,7 +114,7 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
     if (known !== undefined) return known;
     const { directory, keyPrefix } = this.#options;
     if (directory.admits(keyPrefix + key)) return this.#open(key, attributes, undo);
-    directory.teller.passed(item);
+    directory.passed(item, undo);
     const overflowKey = attributesKey(overflowAttributes);
     return this.#series.get(overflowKey) ?? this.#open(overflowKey, overflowAttributes, undo);
   }

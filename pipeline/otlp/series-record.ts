@@ -17,6 +17,16 @@ export interface SeriesRecord {
 /** Fingerprint of a series whose next point begins a new sequence. */
 export const endedFingerprint = 0;
 
+/** Of a key that only has to be known: there is nothing to go on with, and nothing to state again. */
+export const keyRecord: SeriesRecord = {
+  fingerprint: endedFingerprint,
+  flag: false,
+  startUnixNano: 0n,
+  timeUnixNano: 0n,
+  changedUnixNano: 0n,
+  values: new BigInt64Array(0),
+};
+
 /** A series as it is saved. */
 export interface SavedSeries {
   key: string;

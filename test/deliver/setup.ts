@@ -28,6 +28,7 @@ export function createFakeEncoder({ requestBytesMax = 1_000_000 } = {}): FakeEnc
   return {
     values,
     restarted,
+    overflowedReadings: 0,
     get series() {
       return values.length;
     },

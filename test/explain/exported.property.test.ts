@@ -115,6 +115,7 @@ const settings = fc.constantFrom(
   "signals: [logs]",
   "topicFilters: [site/#]",
   "requestBytesMax: 1024",
+  "seriesMax: 1",
 );
 const anyCase: fc.Arbitrary<Case> = fc.oneof(
   fc.record({ destination: settings, mappings: fc.constant([]), payload: aioPayload }),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Signal } from "../../pipeline/message.ts";
 import { load } from "../config/support.ts";
 import { createTestApp, problemOf, validMetrics } from "../support/app.ts";
 
@@ -53,6 +54,7 @@ describe("GET /status", () => {
         reason: "Away",
         nextAttemptAtUs: 1_767_607_200_000_000,
         retries: 3,
+        overflowedReadings: 4,
       },
     });
     await post("/webhooks/raw", validMetrics);
@@ -104,7 +106,10 @@ describe("GET /status", () => {
       store: { bytes: expect.any(Number), bytesMax: 10_000_000 },
       deadLetters: { kept: 0, discarded: 0 },
       destinations: {
-        collector: { metrics: { ...lane, owed: 1, pending: 1, oldestPendingSeconds: 2 }, logs: lane },
+        collector: {
+          metrics: { ...lane, owed: 1, pending: 1, oldestPendingSeconds: 2, overflowedReadings: 4 },
+          logs: lane,
+        },
       },
     });
   });
@@ -279,6 +284,7 @@ describe("GET /metrics", () => {
       "gateway_messages_received_total counter",
       "gateway_oldest_pending_seconds gauge",
       "gateway_payload_oddities_total counter",
+      "gateway_readings_overflowed_total counter",
       "gateway_requests_refused_total counter",
       "gateway_store_bytes gauge",
       "gateway_store_bytes_max gauge",
@@ -319,6 +325,35 @@ describe("GET /metrics", () => {
       `gateway_destination_health_reason{${lane},reason_code="DataflowOtelTargetProcessingError"} 0`,
       `gateway_destination_health_reason{${lane},reason_code="DataflowOtelTargetSendFailed"} 1`,
     ]);
+  });
+
+  it("counts the overflowed readings of each destination, which its metrics alone have, from 0 on", async () => {
+    const { store, telemetry, clock } = createTestApp();
+    const ofLane = (destination: string, signal: Signal, overflowedReadings: number) => {
+      return {
+        lane: { destination, signal },
+        health: "Available",
+        reasonCode: null,
+        overflowedReadings,
+      } as const;
+    };
+    const text = await telemetry.scrape({
+      ledger: await store.ledger(),
+      conditions: [ofLane("one", "metrics", 7), ofLane("one", "logs", 0), ofLane("other", "metrics", 0)],
+      credentials: [],
+      bridges: [],
+      nowUs: clock.nowUs(),
+    });
+    expect(text.split("\n").filter((line) => line.startsWith("gateway_readings_overflowed_total"))).toEqual([
+      'gateway_readings_overflowed_total{destination="one"} 7',
+      'gateway_readings_overflowed_total{destination="other"} 0',
+    ]);
+  });
+
+  it("serves them as the delivery counts them", async () => {
+    const { app } = createTestApp({ health: { overflowedReadings: 4 } });
+    const text = await (await app.request("/metrics")).text();
+    expect(text).toContain('gateway_readings_overflowed_total{destination="collector"} 4\n');
   });
 
   it("keeps counting from one scrape to the next", async () => {

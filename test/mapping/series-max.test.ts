@@ -3,7 +3,7 @@ import { createPayloadFormat } from "../../pipeline/mapping/mappings.ts";
 import type { MappingRules } from "../../pipeline/mapping/rules.ts";
 import { createMetricsEncoder } from "../../pipeline/otlp/metrics-encoder.ts";
 import { createParse } from "../../pipeline/parse-message.ts";
-import { message, settings } from "../otlp/fixtures.ts";
+import { decodeMetrics, message, numberPoints, plainAttributes, settings } from "../otlp/fixtures.ts";
 import { metric, rules } from "./support.ts";
 
 interface Plant {
@@ -44,14 +44,12 @@ describe("a mapped metric with more series than seriesMax", () => {
     ],
   });
   const gauges = rules({ attributes, metrics: [metric({ name: "temperature" }), metric({ name: "speed" })] });
-  const grown = (of: Record<string, unknown>) => ({ seriesMax: 3, readings: "kept", ...of });
 
   it("is told once, with its rule and the attributes that vary", () => {
     expect(run(growing, { devices: 5, seriesMax: 3 }).told).toEqual([
       {
         metric: "parts",
         seriesMax: 3,
-        readings: "shared",
         rule: "metrics[1] of Mapping thermostat",
         attributes: ["device", "line"],
       },
@@ -60,16 +58,37 @@ describe("a mapped metric with more series than seriesMax", () => {
 
   it("is told once for each rule of gauges too", () => {
     expect(run(gauges, { devices: 5, seriesMax: 3 }).told).toEqual([
-      grown({ metric: "speed", rule: "metrics[1] of Mapping thermostat", attributes: ["device"] }),
-      grown({ metric: "temperature", rule: "metrics[0] of Mapping thermostat", attributes: ["device"] }),
+      {
+        metric: "speed",
+        seriesMax: 3,
+        rule: "metrics[1] of Mapping thermostat",
+        attributes: ["device"],
+      },
+      {
+        metric: "temperature",
+        seriesMax: 3,
+        rule: "metrics[0] of Mapping thermostat",
+        attributes: ["device"],
+      },
     ]);
   });
 
-  it("keeps each gauge's reading and its attributes, whoever encodes it and how often", () => {
+  it("keeps the first series of its gauges apart, and one that stands for the others", () => {
     const { requests } = run(gauges, { devices: 5, seriesMax: 3 });
-    expect(requests).toEqual(run(gauges, { devices: 5, seriesMax: 1000 }).requests);
-    expect(requests[1]).toEqual(requests[0]);
-    expect(requests[0]?.items).toBe(10);
+    for (const { request = new Uint8Array() } of requests) {
+      const metrics = decodeMetrics(request).map((one) => [
+        one.name,
+        ...numberPoints([one]).map(({ attributes }) => plainAttributes(attributes)),
+      ]);
+      const [first, second, shared] = [
+        ...["d0", "d1"].map((device) => ({ site: "north", device })),
+        { "otel.metric.overflow": true },
+      ];
+      expect(metrics).toEqual([
+        ["temperature", first, second, shared],
+        ["speed", first, shared],
+      ]);
+    }
   });
 
   it("is not told while there is room", () => {
@@ -79,9 +98,7 @@ describe("a mapped metric with more series than seriesMax", () => {
 
   it("is told by its own name where no attribute varies", () => {
     const many = rules({ metrics: ["a", "b"].map((name) => metric({ name, type: "u64_counter" })) });
-    expect(run(many, { devices: 1, seriesMax: 1 }).told).toEqual([
-      { metric: "b", seriesMax: 1, readings: "shared" },
-    ]);
+    expect(run(many, { devices: 1, seriesMax: 1 }).told).toEqual([{ metric: "b", seriesMax: 1 }]);
   });
 
   it("is told of a hundred metrics, however many names a device makes up", () => {

@@ -200,7 +200,7 @@ describe("seriesMax", () => {
     expect(encoder.series).toBe(2);
   });
 
-  it("gauges do not count", () => {
+  it("gauges of no rule do not count", () => {
     const encoder = createMetricsEncoder({ ...settings, seriesMax: 1 });
     deliver(encoder, gauge(1, device("a")), gauge(1, device("b")));
     expect(encoder.series).toBe(0);

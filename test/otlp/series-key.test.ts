@@ -23,7 +23,7 @@ const attributes = fc.uniqueArray(
 
 describe("parseSeriesKey()", () => {
   it("gives back the metric and attributes of the same key", () => {
-    const kind = fc.constantFrom("monotonicSum", "sum", "histogram");
+    const kind = fc.constantFrom("gauge", "monotonicSum", "sum", "histogram");
     fc.assert(
       fc.property(kind, text, text, attributes, (kind, name, unit, list) => {
         const key = attributesKey(list);

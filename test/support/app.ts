@@ -159,6 +159,7 @@ export function createTestApp(options: TestAppOptions = {}): TestApp {
             reason: null,
             nextAttemptAtUs: null,
             retries: 0,
+            overflowedReadings: 0,
             warning: null,
             ...options.health,
           },

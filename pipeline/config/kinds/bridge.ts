@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { wanted } from "../messages.ts";
 import { filePath, name, secretReference, section, text, topicFilter } from "../schema.ts";
+import { endpointUse } from "./endpoint.ts";
 import { originFields } from "./origin.ts";
 
 const subscriptionFilter = topicFilter.refine((filter) => !/^\$shared?\//.test(filter), {
@@ -29,12 +30,7 @@ export const bridge = section({
   protocolVersion: z.literal([5, "3.1.1"]).default(5).meta({ description: "Of MQTT" }),
   username: text.optional().meta({ description: "With `password`, in place of another method" }),
   password: secretReference.optional(),
-  allowPlaintext: z.boolean().default(false).meta({
-    description: "Let the scheme of `host` decide where it contradicts `tls.mode`",
-  }),
-  serviceAccountTokenFile: filePath
-    .optional()
-    .meta({ description: "Projected service account token; default: that of the Gateway" }),
+  ...endpointUse,
   certificates: section({
     trustedCaFile: filePath
       .optional()

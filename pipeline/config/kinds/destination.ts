@@ -13,6 +13,7 @@ import {
   text,
   topicFilter,
 } from "../schema.ts";
+import { endpointUse } from "./endpoint.ts";
 
 const bounds = z.array(z.number()).max(1000).refine(isStrictlyIncreasing, {
   error: "Wanted strictly increasing numbers, met one that is not above its neighbour",
@@ -78,12 +79,9 @@ export const destination = section({
     .meta({
       description: `By metric name; \`default\` for all others: ${histogramBoundsDefault.join(", ")}`,
     }),
-  seriesMax: z
-    .int()
-    .min(1)
-    .max(10_000_000)
-    .default(100_000)
-    .meta({ description: "Series of sums and histograms; what comes after shares one" }),
+  seriesMax: z.int().min(1).max(10_000_000).default(100_000).meta({
+    description: "Series of sums, histograms and gauges of rules; what comes after shares one a metric",
+  }),
   seriesIdleSeconds: z
     .int()
     .min(0)
@@ -117,12 +115,7 @@ export const destination = section({
     .max(365 * day)
     .optional()
     .meta({ description: "Messages that have waited longer become dead letters; default: never" }),
-  allowPlaintext: z.boolean().default(false).meta({
-    description: "Let the scheme of `host` decide where it contradicts `tls.mode`",
-  }),
-  serviceAccountTokenFile: filePath
-    .optional()
-    .meta({ description: "Projected service account token; default: that of the Gateway" }),
+  ...endpointUse,
   certificates: section({
     trustedCaFile: filePath.optional().meta({
       description: "Authorities to trust in place of the ConfigMap; else `OTEL_EXPORTER_OTLP_CERTIFICATE`",

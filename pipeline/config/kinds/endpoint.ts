@@ -2,7 +2,16 @@
 import * as z from "zod";
 import { defaults } from "../defaults.ts";
 import { choiceMessage, show } from "../messages.ts";
-import { choice, ignoredFields, ignoredProperties, name, objectName, section, text } from "../schema.ts";
+import {
+  choice,
+  filePath,
+  ignoredFields,
+  ignoredProperties,
+  name,
+  objectName,
+  section,
+  text,
+} from "../schema.ts";
 
 /** Endpoint types with a use here: where to send, and where to read. */
 export const endpointTypes = ["OpenTelemetry", "Mqtt"] as const;
@@ -42,6 +51,16 @@ export const tls = section({
 });
 
 export type EndpointTls = z.output<typeof tls>;
+
+/** How a bridge or destination uses the endpoint that it refers to. */
+export const endpointUse = {
+  allowPlaintext: z.boolean().default(false).meta({
+    description: "Let the scheme of `host` decide where it contradicts `tls.mode`",
+  }),
+  serviceAccountTokenFile: filePath
+    .optional()
+    .meta({ description: "Projected service account token; default: that of the Gateway" }),
+};
 
 const settingsNames = [
   "dataExplorerSettings",

@@ -1,4 +1,5 @@
 import type { Attribute } from "../payload/format.ts";
+import { hashOf } from "./fingerprint.ts";
 import { fixed64FieldSize, lengthDelimitedSize, tag, utf8Size, varintSize, type WireWriter } from "./wire.ts";
 
 const int64Max = 2n ** 63n - 1n;
@@ -56,6 +57,25 @@ export function attributesKey(attributes: readonly Attribute[]): string {
     text += `${typeCode(value)}${key.length},${valueText.length},${key}${valueText}`;
   }
   return text.toWellFormed();
+}
+
+/** 32 bits that are the same for the same attributes in the same order; those of others may be the same too. */
+export function attributesHash(attributes: readonly Attribute[]): number {
+  let hash = 0;
+  for (const { key, value } of attributes) {
+    hash = hashOf(typeof value === "string" ? value : String(value), hashOf(key, hash));
+  }
+  return hash;
+}
+
+/** Whether these are the same attributes in the same order. */
+export function areSame(a: readonly Attribute[], b: readonly Attribute[]): boolean {
+  if (a.length !== b.length) return false;
+  for (const [at, { key, value }] of a.entries()) {
+    const other = b[at];
+    if (other === undefined || other.value !== value || other.key !== key) return false;
+  }
+  return true;
 }
 
 function isSorted(attributes: readonly Attribute[]): boolean {

@@ -4,10 +4,14 @@
  * Source: "The FNV Non-Cryptographic Hash Algorithm", FNV-1a, over UTF-16 code units.
  */
 export function fingerprintOf(value: unknown): number {
-  const text = JSON.stringify(value);
-  let hash = 0x811c9dc5;
+  return hashOf(JSON.stringify(value)) >>> 0 || 1;
+}
+
+/** The 32 bits of a text, signed; behind those of another text, when that one's are the seed. */
+export function hashOf(text: string, seed = 0x811c9dc5): number {
+  let hash = seed;
   for (let i = 0; i < text.length; i += 1) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   }
-  return hash >>> 0 || 1;
+  return hash;
 }

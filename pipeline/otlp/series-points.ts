@@ -1,6 +1,6 @@
 import type { Attribute, MetricItem } from "../payload/format.ts";
 import type { Aggregate, Undo } from "./aggregate.ts";
-import { attributesKey, writeAttributes } from "./attributes.ts";
+import { areSame, attributesHash, attributesKey, writeAttributes } from "./attributes.ts";
 import { writeExemplar } from "./exemplar.ts";
 import { type MessageContext, plausibleTimeOf } from "./message-context.ts";
 import { isFloat, type Points, type SeriesIdentity } from "./metric.ts";
@@ -40,6 +40,8 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
   readonly tail: Uint8Array;
   readonly #options: SeriesPointsOptions<A>;
   readonly #series = new Map<string, Series<A>>();
+  /** Most of them by `attributesHash()`, so that no key is made for each reading. */
+  readonly #byHash = new Map<number, Series<A>>();
   #count = 0;
   #size = 0;
 
@@ -109,11 +111,21 @@ export class SeriesPoints<A extends Aggregate<A>> implements Points {
 
   #find(item: MetricItem, undo: Undo[]): Series<A> {
     const { attributes } = item;
+    const hash = attributesHash(attributes);
+    const hashed = this.#byHash.get(hash);
+    if (hashed !== undefined && areSame(hashed.attributes, attributes)) return hashed;
     const key = attributesKey(attributes);
     const known = this.#series.get(key);
     if (known !== undefined) return known;
     const { directory, keyPrefix } = this.#options;
-    if (directory.admits(keyPrefix + key)) return this.#open(key, attributes, undo);
+    if (directory.admits(keyPrefix + key)) {
+      const series = this.#open(key, attributes, undo);
+      if (hashed === undefined) {
+        this.#byHash.set(hash, series);
+        undo.push(() => this.#byHash.delete(hash));
+      }
+      return series;
+    }
     directory.passed(item, undo);
     const overflowKey = attributesKey(overflowAttributes);
     return this.#series.get(overflowKey) ?? this.#open(overflowKey, overflowAttributes, undo);

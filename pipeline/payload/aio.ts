@@ -75,13 +75,15 @@ function readMetric(value: unknown, reading: Reading): MetricItem {
   };
 }
 
-const knownTypes: ReadonlySet<unknown> = new Set(metricTypes);
+/** Gives our own text of a type: one of a payload is not internalized, and V8 gives up what it made of tables by type. */
+const knownTypes: ReadonlyMap<unknown, MetricType> = new Map(metricTypes.map((type) => [type, type]));
 
 function readType(item: Record<string, unknown>, reading: Reading): MetricType {
   const hasType = !reading.lenient || optional(item.type, reading) !== undefined;
   const path = hasType || item.metric_type === undefined ? "type" : "metric_type";
   const type = item[path];
-  if (knownTypes.has(type)) return type as MetricType;
+  const known = knownTypes.get(type);
+  if (known !== undefined) return known;
   const wanted = `one of ${metricTypes.join(", ")}`;
   return refuse("metric", { path, met: met(type, { quote: true }), wanted });
 }

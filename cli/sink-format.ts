@@ -12,6 +12,9 @@ import {
 import { printable } from "./printable.ts";
 import type { SinkRequest } from "./sink-server.ts";
 
+/** Of a body, and of the attributes together: a payload may be megabytes long. */
+const partCharsMax = 2_000;
+
 /** One line for each data point or log record of a request, in order. Integers are exact to the last digit. */
 export function* formatItems(request: SinkRequest): Generator<string> {
   for (const line of formatRequest(request)) yield printable(line);
@@ -37,7 +40,7 @@ function* formatMetric({ name, unit, data }: Metric): Generator<string> {
       name,
       value,
       unit && `[${unit}]`,
-      formatAttributes(point.attributes),
+      bounded(formatAttributes(point.attributes)),
     );
   switch (data.case) {
     case "gauge":
@@ -75,10 +78,10 @@ function formatLogRecord(record: LogRecord): string {
     "log",
     severity,
     severityText && `(${severityText})`,
-    formatValue(body),
+    bounded(formatValue(body)),
     traceId.length > 0 ? `trace=${hex(traceId)}` : "",
     spanId.length > 0 ? `span=${hex(spanId)}` : "",
-    formatAttributes(attributes),
+    bounded(formatAttributes(attributes)),
   );
 }
 
@@ -132,6 +135,11 @@ function formatValue(any: AnyValue | undefined): string {
     default:
       return formatScalar(any.value.value);
   }
+}
+
+function bounded(text: string): string {
+  const more = text.length - partCharsMax;
+  return more > 0 ? `${text.slice(0, partCharsMax)}… (${more} more characters)` : text;
 }
 
 function formatScalar(value: number | bigint | boolean): string {

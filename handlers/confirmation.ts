@@ -1,5 +1,5 @@
 import type { Clock } from "../pipeline/clock.ts";
-import { toError } from "../pipeline/errors.ts";
+import { errorCode, toError } from "../pipeline/errors.ts";
 import type { Logger } from "../pipeline/logger.ts";
 import { createLogLimit } from "./log-limit.ts";
 
@@ -69,6 +69,5 @@ export function createConfirmations(options: {
 /** As a code or a name: a message may hold the address. */
 function causeOf(thrown: unknown): string {
   const { name, cause } = toError(thrown);
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  return typeof code === "string" ? code : name;
+  return errorCode(cause) ?? name;
 }

@@ -193,6 +193,8 @@ export function createBridge(options: BridgeOptions): Bridge {
         ? watchCredentials({
             owner: { bridge: name },
             credentials: credentials.watched,
+            // MQTT has no way to show another password.
+            isOpenKept: config.authentication.method === "UsernamePassword",
             lanes: [{ retryNow: onReplaced }],
             clock,
             logger,

@@ -3,8 +3,8 @@
  *
  * Source: MQTT 5.0, 2.4; MQTT 3.1.1, 3.2.2.3 and 3.9.3.
  */
+import { errorCode } from "../../pipeline/errors.ts";
 import { describeCause, innermostMessage } from "../../pipeline/export/failure-cause.ts";
-import { errorCode } from "../../pipeline/export/mounted-files.ts";
 import { readable } from "../../pipeline/export/readable.ts";
 
 const badVersion = "The broker does not speak this version of MQTT: set the bridge's protocolVersion";

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import type { GatewayConfig } from "../../pipeline/config/config.ts";
 import type { ConfigFile } from "../../pipeline/config/documents.ts";
 import { loadConfig } from "../../pipeline/config/load.ts";
-import { ConfigError, toError } from "../../pipeline/errors.ts";
+import { ConfigError, errorCode, toError } from "../../pipeline/errors.ts";
 
 /** What is read when no path is given and it exists. */
 const defaultFile = "gateway.yaml";
@@ -44,7 +44,7 @@ export function readConfigFiles(path: string | undefined): ConfigFile[] {
       .map((name) => ({ name: join(path, name), text: readFileSync(join(path, name), "utf8") }));
     if (files.length > 0) return files;
   } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const isMissing = errorCode(error) === "ENOENT";
     throw unreadable(path, isMissing ? "there is no such file or folder" : toError(error).message);
   }
   throw unreadable(path, "the folder has no .yaml, .yml or .json file");

@@ -8,7 +8,7 @@ import type {
 } from "../../pipeline/config/config.ts";
 import type { createSecrets } from "./secrets.ts";
 
-type Secrets = ReturnType<typeof createSecrets>;
+type Secrets = Pick<ReturnType<typeof createSecrets>, "faultOf">;
 
 /** One sentence each. The gateway starts all the same, and answers 503 or does not deliver until they are there. */
 export function describeMissing(config: GatewayConfig, secrets: Secrets): string[] {
@@ -35,10 +35,11 @@ function unreadableSecrets(config: GatewayConfig, secrets: Secrets): string[] {
       authentication.method === "ServiceAccountToken" ? [{ file: authentication.tokenFile }] : [],
     ),
   ];
-  const unreadable = references.filter((reference) => secrets.open(reference).current() === undefined);
-  return [...new Set(unreadable.map(placeOf))].map(
-    (place) => `Secret cannot be read, is empty, or is a certificate or key: ${place}`,
-  );
+  const faults = references.flatMap((reference) => {
+    const fault = secrets.faultOf(reference);
+    return fault === undefined ? [] : [`Secret ${fault}: ${placeOf(reference)}`];
+  });
+  return [...new Set(faults)];
 }
 
 function secretOf(authentication: SourceAuthentication | undefined): SecretReference | undefined {

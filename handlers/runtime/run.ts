@@ -12,6 +12,9 @@ import { toError } from "../../pipeline/errors.ts";
 import type { Logger } from "../../pipeline/logger.ts";
 import type { Gateway } from "./gateway.ts";
 
+/** Of each list in the log line at the start. */
+const listedMax = 20;
+
 export type StopSignal = "SIGTERM" | "SIGINT";
 
 export async function runUntilSignal(options: {
@@ -48,7 +51,9 @@ export async function runUntilSignal(options: {
     {
       url: server.url,
       store: config.store.type === "memory" ? "in memory" : config.store.path,
-      destinations: config.destinations.map(({ name, url }) => `${name} ${url}`),
+      sources: bounded(config.sources.map(({ name }) => name)),
+      bridges: bounded(config.bridges.map(({ name }) => name)),
+      destinations: bounded(config.destinations.map(({ name, url }) => `${name} ${url}`)),
     },
     "Gateway started",
   );
@@ -74,4 +79,9 @@ export async function runUntilSignal(options: {
   await delivering;
   logger.info({}, "Gateway stopped");
   return 0;
+}
+
+function bounded(list: readonly string[]): readonly string[] {
+  if (list.length <= listedMax) return list;
+  return [...list.slice(0, listedMax), `and ${list.length - listedMax} more`];
 }

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import type { Clock } from "../../pipeline/clock.ts";
 import type { SecretReference } from "../../pipeline/config/config.ts";
+import { errorCode, toError } from "../../pipeline/errors.ts";
 import type { Secret } from "../../pipeline/secret.ts";
 
 /** A changed file is noticed at the first use after this. */
@@ -15,6 +16,8 @@ export interface SecretsOptions {
 /** Opens the secrets that a configuration refers to. A secret is read when it is used: there is no timer to stop. */
 export function createSecrets({ clock, environment = process.env }: SecretsOptions): {
   open(reference: SecretReference): Secret;
+  /** Why a secret cannot be used at this moment, behind "Secret …"; undefined when it can. */
+  faultOf(reference: SecretReference): string | undefined;
 } {
   const files = new Map<string, Secret>();
   return {
@@ -26,6 +29,15 @@ export function createSecrets({ clock, environment = process.env }: SecretsOptio
       const secret = files.get(reference.file) ?? fileSecret(reference.file, clock);
       files.set(reference.file, secret);
       return secret;
+    },
+    faultOf(reference) {
+      try {
+        const text = "env" in reference ? environment[reference.env] : readFileSync(reference.file, "utf8");
+        return text === undefined ? "is not set" : faultIn(text);
+      } catch (error) {
+        const code = errorCode(error) ?? toError(error).name;
+        return code === "ENOENT" ? "cannot be found" : `cannot be read (${code})`;
+      }
     },
   };
 }
@@ -61,15 +73,15 @@ function fileSecret(path: string, clock: Clock): Secret {
   };
 }
 
-/**
- * One secret a line; undefined when there is none. A certificate or key that is named by mistake is none: its first
- * line would let everybody in.
- */
+/** One secret a line; undefined when the text cannot be used. */
 function valuesIn(text: string): readonly string[] | undefined {
-  if (/^\s*-----BEGIN /m.test(text)) return undefined;
-  const values = text
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-  return values.length === 0 ? undefined : values;
+  if (faultIn(text) !== undefined) return undefined;
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  return lines.filter((line) => line !== "");
+}
+
+/** A certificate or key that is named by mistake is no secret: its first line would let everybody in. */
+function faultIn(text: string): string | undefined {
+  if (text.trim() === "") return "is empty";
+  return /^\s*-----BEGIN /m.test(text) ? "is a certificate or key" : undefined;
 }

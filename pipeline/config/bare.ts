@@ -26,12 +26,7 @@ export function namedByFile(document: ConfigDocument): ConfigDocument {
   const name = document.file.replace(/^.*[\\/]/, "").replace(/\.[^.]*$/, "");
   return {
     ...document,
-    value: {
-      apiVersion: "connectivity.iotoperations.azure.com/v1",
-      kind,
-      metadata: { name },
-      spec: withoutNulls(document.value),
-    },
+    value: asKubernetes(kind, name, document.value),
     issue([first, ...path], message) {
       if (first === "metadata") return document.issue([], `${message}: it has the name of its file`);
       return document.issue(first === "spec" ? path : [], message);
@@ -39,8 +34,18 @@ export function namedByFile(document: ConfigDocument): ConfigDocument {
   };
 }
 
+/** What Azure has as a resource's properties, Kubernetes has as `spec`. */
+export function asKubernetes(kind: string, name: unknown, properties: unknown): Record<string, unknown> {
+  return {
+    apiVersion: "connectivity.iotoperations.azure.com/v1",
+    kind,
+    metadata: { name },
+    spec: withoutNulls(properties),
+  };
+}
+
 /** Azure's tools write null for what is not set. */
-export function withoutNulls(value: unknown): unknown {
+function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isRecord(value)) return value;
   const entries = Object.entries(value).filter(([, inner]) => inner !== null);

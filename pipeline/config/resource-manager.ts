@@ -4,7 +4,7 @@
  */
 import type { ConfigIssue } from "../errors.ts";
 import { at } from "./at.ts";
-import { bareKindOf, withoutNulls } from "./bare.ts";
+import { asKubernetes, bareKindOf } from "./bare.ts";
 import { type ConfigDocument, type Path, within } from "./documents.ts";
 import { laterKinds } from "./later-kinds.ts";
 import { isRecord, show, wanted } from "./messages.ts";
@@ -159,7 +159,7 @@ function own(
     issues.push(document.issue(["name"], nameWanted({ input: name })));
   }
   const properties = evaluate(resource.properties, ["properties"]);
-  return { documents: [asKubernetes(document, { kind, name, properties })], issues };
+  return { documents: [translated(document, asKubernetes(kind, name, properties))], issues };
 }
 
 /** The names of its parents may stand before a resource's own. */
@@ -167,19 +167,11 @@ function lastName(name: unknown): unknown {
   return typeof name === "string" ? name.split("/").at(-1) : name;
 }
 
-/** `properties` is what Kubernetes has as `spec`. The version of the resource's interface does not matter. */
-function asKubernetes(
-  document: ConfigDocument,
-  { kind, name, properties }: { kind: string; name: unknown; properties: unknown },
-): ConfigDocument {
+/** The version of the resource's interface does not matter. */
+function translated(document: ConfigDocument, value: unknown): ConfigDocument {
   return {
     ...document,
-    value: {
-      apiVersion: "connectivity.iotoperations.azure.com/v1",
-      kind,
-      metadata: { name },
-      spec: withoutNulls(properties),
-    },
+    value,
     issue([first, ...path], message) {
       if (first === "spec") return document.issue(["properties", ...path], message);
       return document.issue(

@@ -3,6 +3,7 @@
  *
  * Most runtimes give errors a code; some only say it in the error's name or text.
  */
+import { errorCode } from "../errors.ts";
 import { causesOf } from "./causes.ts";
 
 const unknownHost = "The host name is unknown: check the host and the resolver";
@@ -113,7 +114,6 @@ export function innermostMessage(error: unknown): string {
 function chainOf(error: unknown): { code: string; text: string; message: string }[] {
   return causesOf(error).map((cause) => {
     const { name, message } = cause;
-    const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-    return { code, text: `${name}: ${message}`, message };
+    return { code: errorCode(cause) ?? "", text: `${name}: ${message}`, message };
   });
 }

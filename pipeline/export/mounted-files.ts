@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { toError } from "../errors.ts";
+import { errorCode } from "../errors.ts";
 import { MaterialError } from "./pem.ts";
 
 /** Kubernetes takes no larger Secret or ConfigMap. Source: Kubernetes, "Secrets", "Size limit". */
@@ -72,10 +72,4 @@ function pathsOf(source: FileSource): [name: string, path: string][] {
   const generation = realpathSync(existsSync(link) ? link : source.folder);
   const names = readdirSync(generation).filter(source.isWanted).sort();
   return names.map((name) => [name, join(generation, name)]);
-}
-
-/** `ENOENT` and its like; undefined for errors that are not the system's. */
-export function errorCode(thrown: unknown): string | undefined {
-  const error = toError(thrown);
-  return "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
-import { errorCode, type FileSource, readMountedFiles } from "./mounted-files.ts";
+import { errorCode } from "../errors.ts";
+import { type FileSource, readMountedFiles } from "./mounted-files.ts";
 import { MaterialError } from "./pem.ts";
 
 /** A changed file is noticed at the first use after this. */

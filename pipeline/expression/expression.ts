@@ -171,7 +171,8 @@ class Parser {
   #literal(token: Token, value: bigint | number | string | { fault: string }): Expression {
     if (typeof value !== "object") return { kind: "literal", value };
     this.#fault(token, value.fault);
-    return { kind: "literal", value: 0n };
+    // A text is a pattern too, of which there would be more to say if it were a number.
+    return { kind: "literal", value: "" };
   }
 
   #input(): Expression {

@@ -149,7 +149,7 @@ Destinations
 Warnings
   Secrets of source emqx arrive without TLS on ::, unless a proxy with TLS stands before it
   No destination takes logs; they are acknowledged, and sent nowhere
-  Secret cannot be read, is empty, or is a certificate or key: file ./tenant
+  Secret cannot be found: file ./tenant
 `,
     });
   });

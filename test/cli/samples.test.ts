@@ -96,7 +96,7 @@ describe("what check-config says of", () => {
         "otel: https://collector.example:4317",
         "protocol: grpc, TLS on, trusting folder cwd:/etc/gateway/config/otel-ca, authentication ServiceAccountToken for audience otel-audience from file cwd:/var/run/secrets/gateway/token",
         "batching: latencySeconds 5, maxMessages 100",
-        "Secret cannot be read, is empty, or is a certificate or key: file cwd:/var/run/secrets/gateway/token",
+        "Secret cannot be found: file cwd:/var/run/secrets/gateway/token",
       ],
     ],
     [

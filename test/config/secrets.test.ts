@@ -1,4 +1,5 @@
 import { renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createSecrets } from "../../handlers/runtime/secrets.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
@@ -105,5 +106,30 @@ describe("secret in the environment", () => {
   it.each([{}, { TOKEN: "" }, { TOKEN: " " }])("is undefined for %j", (environment) => {
     const secrets = createSecrets({ clock: createFakeClock(), environment });
     expect(secrets.open({ env: "TOKEN" }).current()).toBeUndefined();
+  });
+});
+
+describe("faultOf() a secret", () => {
+  it.each([
+    ["nothing of one that can be used", { TOKEN: "one" }, undefined],
+    ["that it is not set", {}, "is not set"],
+    ["that it is empty", { TOKEN: " \n" }, "is empty"],
+    ["that it is a key", { TOKEN: "-----BEGIN PRIVATE KEY-----\nMC4C\n" }, "is a certificate or key"],
+  ])("in the environment says %s", (_, environment, expected) => {
+    const secrets = createSecrets({ clock: createFakeClock(), environment });
+    expect(secrets.faultOf({ env: "TOKEN" })).toBe(expected);
+  });
+
+  it("in a file says whether it cannot be found, read or used", () => {
+    const { faultOf } = createSecrets({ clock: createFakeClock(), environment: {} });
+    rmSync(file, { force: true });
+    expect(faultOf({ file })).toBe("cannot be found");
+    expect(faultOf({ file: dirname(file) })).toBe("cannot be read (EISDIR)");
+    writeFileSync(file, "\n");
+    expect(faultOf({ file })).toBe("is empty");
+    writeFileSync(file, "-----BEGIN CERTIFICATE-----\n");
+    expect(faultOf({ file })).toBe("is a certificate or key");
+    writeFileSync(file, "one\n");
+    expect(faultOf({ file })).toBeUndefined();
   });
 });

@@ -3,6 +3,9 @@ import { savedState } from "../store/saved-state.ts";
 import { outcomes } from "../support/fake-exporter.ts";
 import { setUp, textsOf } from "./setup.ts";
 
+/** A receiver that takes everything else. */
+const refusePoison = (request: Uint8Array) =>
+  textsOf(request).some((text) => text.startsWith("poison")) ? outcomes.invalid : outcomes.accepted;
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `m${index}`);
 
 describe("a refused batch", () => {
@@ -10,8 +13,7 @@ describe("a refused batch", () => {
     const { append, flush, exporter, ledger, deadLetters, encoder } = setUp();
     const texts = numbered(5_000).map((text, index) => (index === 3_141 ? "poison" : text));
     await append(texts);
-    exporter.answer = (request) =>
-      textsOf(request).includes("poison") ? outcomes.invalid : outcomes.accepted;
+    exporter.answer = refusePoison;
     expect(await flush()).toMatchObject({ messages: 4_999, pending: 0, failed: false });
     expect(exporter.requests.length).toBeLessThan(60);
     expect(await ledger()).toMatchObject({ owed: 5_000, delivered: 4_999, deadLettered: 1, pending: 0 });
@@ -26,8 +28,7 @@ describe("a refused batch", () => {
   it("loses each of several poisonous ones and nothing else", async () => {
     const { append, flush, exporter, ledger, deadLetters } = setUp();
     await append(numbered(300).map((text, index) => (index % 97 === 5 ? `poison${index}` : text)));
-    exporter.answer = (request) =>
-      textsOf(request).some((text) => text.startsWith("poison")) ? outcomes.invalid : outcomes.accepted;
+    exporter.answer = refusePoison;
     await flush();
     expect(await ledger()).toMatchObject({ delivered: 296, deadLettered: 4, pending: 0 });
     expect(await deadLetters()).toHaveLength(4);
@@ -62,8 +63,7 @@ describe("a refused batch", () => {
     exporter.answer = () => outcomes.cut;
     await flush();
     await append(["later"]);
-    exporter.answer = (request) =>
-      textsOf(request).includes("poison") ? outcomes.invalid : outcomes.accepted;
+    exporter.answer = refusePoison;
     await flush();
     // What could not be read ended the batch, and was in no attempt.
     expect(encoder.restarted).toEqual(["poison before b"]);
@@ -75,8 +75,7 @@ describe("a refused batch", () => {
     exporter.answer = () => outcomes.cut;
     await flush();
     await append(["later"]);
-    exporter.answer = (request) =>
-      textsOf(request).includes("poison") ? outcomes.invalid : outcomes.accepted;
+    exporter.answer = refusePoison;
     await flush();
     expect(encoder.restarted).toEqual([["poison", ...numbered(1_200)].join(" before ")]);
   });
@@ -87,8 +86,7 @@ describe("a refused batch", () => {
     exporter.answer = () => outcomes.cut;
     await flush();
     await append(["poison"]);
-    exporter.answer = (request) =>
-      textsOf(request).includes("poison") ? outcomes.invalid : outcomes.accepted;
+    exporter.answer = refusePoison;
     await flush();
     expect(await deadLetters()).toMatchObject([{ possiblyDelivered: false }]);
     expect(encoder.restarted).toEqual([]);

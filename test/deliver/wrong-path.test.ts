@@ -1,28 +1,17 @@
-import { afterEach, describe, expect, it } from "vitest";
-import { createHttpExporter } from "../../pipeline/export/http.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { httpExporter } from "../export/exporting.ts";
 import { startHttp } from "../export/http-server.ts";
 import { setUp } from "./setup.ts";
-
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
 
 /** A lane that leads to a web server without an OTLP receiver. */
 async function leadingTo(status: number) {
   const server = await startHttp((_request, _body, response) => {
     response.writeHead(status, { "content-type": "application/json" }).end("{}");
   });
-  closing.push(server.close);
+  onTestFinished(server.close);
   const origin = `http://127.0.0.1:${server.port}`;
-  const { export: send, close } = createHttpExporter({
-    urls: { metrics: `${origin}/v1/metrics`, logs: `${origin}/v1/logs` },
-    timeoutMs: 5000,
-    compression: "none",
-    headers: {},
-    userAgent: "test/1",
-  });
-  closing.push(close);
+  const { export: send, close } = httpExporter(origin);
+  onTestFinished(close);
   const around = setUp();
   around.exporter.export = send;
   await around.append(["a"]);

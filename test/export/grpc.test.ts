@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { ExportLogsServiceRequestSchema } from "../../gen/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts";
 import { ExportMetricsServiceRequestSchema } from "../../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts";
 import type { GrpcExporterOptions } from "../../pipeline/export/grpc.ts";
@@ -10,20 +10,15 @@ import { startSink } from "../support/otlp-sink.ts";
 import { grpcExporter } from "./exporting.ts";
 import { answer, startHttp2 } from "./raw-server.ts";
 
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
 function exporterFor(url: string, options: Partial<GrpcExporterOptions> = {}) {
   const exporter = grpcExporter(url, options);
-  closing.push(exporter.close);
+  onTestFinished(exporter.close);
   return exporter;
 }
 
 async function sinkFor(...options: Parameters<typeof startSink>) {
   const sink = await startSink(...options);
-  closing.push(sink.close);
+  onTestFinished(sink.close);
   return sink;
 }
 
@@ -34,7 +29,7 @@ async function wire() {
     requests.push({ body, headers });
     answer(stream, new Uint8Array(), { "grpc-status": "0" });
   });
-  closing.push(server.close);
+  onTestFinished(server.close);
   return { url: `http://127.0.0.1:${server.port}`, requests };
 }
 

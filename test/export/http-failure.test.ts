@@ -1,26 +1,15 @@
 import type { Socket } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { ExportOutcome } from "../../pipeline/export/exporter.ts";
-import { createHttpExporter, type HttpExporterOptions } from "../../pipeline/export/http.ts";
+import type { HttpExporterOptions } from "../../pipeline/export/http.ts";
 import { createSelfSigned } from "../support/certificates.ts";
+import { httpExporter } from "./exporting.ts";
 import { accept, type OnRequest, startHttp, startHttps, startTcp } from "./http-server.ts";
 import { startHttp2 } from "./raw-server.ts";
 
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
 function exporterFor(origin: string, options: Partial<HttpExporterOptions> = {}) {
-  const exporter = createHttpExporter({
-    urls: { metrics: `${origin}/v1/metrics`, logs: `${origin}/v1/logs` },
-    timeoutMs: 5000,
-    compression: "none",
-    headers: {},
-    userAgent: "test/1",
-    ...options,
-  });
-  closing.push(exporter.close);
+  const exporter = httpExporter(origin, options);
+  onTestFinished(exporter.close);
   return exporter;
 }
 
@@ -30,7 +19,7 @@ function exportTo(origin: string, options: Partial<HttpExporterOptions> = {}): P
 
 async function until<Server extends { close(): Promise<void> }>(starting: Promise<Server>): Promise<Server> {
   const server = await starting;
-  closing.push(server.close);
+  onTestFinished(server.close);
   return server;
 }
 

@@ -7,9 +7,9 @@ import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 import { ExportLogsServiceResponseSchema } from "../../gen/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts";
 import { ExportMetricsServiceResponseSchema } from "../../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts";
 import type { ExportOutcome } from "../../pipeline/export/exporter.ts";
-import { createHttpExporter } from "../../pipeline/export/http.ts";
 import { outcomeOfAnswer } from "../../pipeline/export/http-outcome.ts";
 import type { Signal } from "../../pipeline/message.ts";
+import { httpExporter } from "./exporting.ts";
 
 const urls = { metrics: "http://collector.test/v1/metrics", logs: "http://collector.test/v1/logs" };
 const receiver = setupServer();
@@ -34,12 +34,8 @@ async function outcomeOf({ status, headers, type, body }: Answer, signal: Signal
       return response;
     }),
   );
-  const exporter = createHttpExporter({
-    urls,
-    timeoutMs: 5000,
-    compression: "none",
+  const exporter = httpExporter("http://collector.test", {
     headers: { authorization: { current: () => ["Bearer s3cr3t"] } },
-    userAgent: "test/1",
   });
   try {
     return await exporter.export(signal, new Uint8Array(), {});

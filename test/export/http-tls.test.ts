@@ -1,16 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import tls from "node:tls";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { ExportOutcome } from "../../pipeline/export/exporter.ts";
-import { createHttpExporter } from "../../pipeline/export/http.ts";
 import type { TlsMaterial } from "../../pipeline/export/tls.ts";
 import { createAuthority, createSelfSigned } from "../support/certificates.ts";
+import { httpExporter } from "./exporting.ts";
 import { accept, startHttps } from "./http-server.ts";
-
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
 
 const dayMs = 86_400_000;
 const authority = createAuthority({ name: "Plant authority" });
@@ -22,21 +17,13 @@ const trusting: TlsMaterial = { ca: [authority.cert] };
 
 async function receiver(...options: Parameters<typeof startHttps>) {
   const started = await startHttps(...options);
-  closing.push(started.close);
+  onTestFinished(started.close);
   return started;
 }
 
 function exporterFor(port: number, tls?: () => TlsMaterial) {
-  const url = `https://127.0.0.1:${port}/v1/metrics`;
-  const exporter = createHttpExporter({
-    urls: { metrics: url, logs: url },
-    timeoutMs: 5000,
-    compression: "none",
-    headers: {},
-    userAgent: "test/1",
-    tls,
-  });
-  closing.push(exporter.close);
+  const exporter = httpExporter(`https://127.0.0.1:${port}`, { tls });
+  onTestFinished(exporter.close);
   return exporter;
 }
 
@@ -102,7 +89,7 @@ describe("export() over TLS", () => {
 
   it("speaks nothing older, even where the runtime would", async () => {
     const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
-    closing.push(async () => void Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
+    onTestFinished(() => void Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
     Object.assign(tls, { DEFAULT_MIN_VERSION: "TLSv1.1", DEFAULT_CIPHERS: "DEFAULT@SECLEVEL=0" });
     const { port } = await receiver({ ...server, minVersion: "TLSv1.1", maxVersion: "TLSv1.1" });
     expect(await exportTo(port, trusting)).toEqual(unsent(/no version of TLS that is safe/));
@@ -110,7 +97,7 @@ describe("export() over TLS", () => {
 
   it("trusts nobody else where the runtime was told to trust anybody", async () => {
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
-    closing.push(async () => void delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
+    onTestFinished(() => void delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
     const { port } = await receiver(server);
     expect(await exportTo(port, { ca: [otherAuthority.cert] })).toEqual(unsent(/not trusted/));
   });

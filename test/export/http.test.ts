@@ -1,13 +1,9 @@
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
-import { afterEach, describe, expect, it } from "vitest";
-import { createHttpExporter, type HttpExporterOptions } from "../../pipeline/export/http.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { HttpExporterOptions } from "../../pipeline/export/http.ts";
+import { httpExporter } from "./exporting.ts";
 import { accept, type OnRequest, startHttp } from "./http-server.ts";
-
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
 
 interface Received {
   method: string | undefined;
@@ -24,21 +20,13 @@ async function wire(onRequest: OnRequest = accept) {
     requests.push({ method, url, headers, body });
     onRequest(request, body, response);
   });
-  closing.push(server.close);
+  onTestFinished(server.close);
   return { ...server, requests };
 }
 
 function exporterFor(port: number, options: Partial<HttpExporterOptions> = {}) {
-  const base = `http://127.0.0.1:${port}`;
-  const exporter = createHttpExporter({
-    urls: { metrics: `${base}/v1/metrics`, logs: `${base}/v1/logs` },
-    timeoutMs: 5000,
-    compression: "none",
-    headers: {},
-    userAgent: "test/1",
-    ...options,
-  });
-  closing.push(exporter.close);
+  const exporter = httpExporter(`http://127.0.0.1:${port}`, options);
+  onTestFinished(exporter.close);
   return exporter;
 }
 

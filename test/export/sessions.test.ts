@@ -1,15 +1,10 @@
 import { once } from "node:events";
 import { type ClientHttp2Stream, constants, type ServerHttp2Stream } from "node:http2";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { createSessions } from "../../pipeline/export/sessions.ts";
 import { answer, startHttp2, startTcp } from "./raw-server.ts";
 
 const tls = {};
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
 /** A server that holds what it gets until it is told to answer. */
 async function holding() {
   const held: ServerHttp2Stream[] = [];
@@ -18,13 +13,13 @@ async function holding() {
     held.push(stream);
     arrived();
   });
-  closing.push(server.close);
+  onTestFinished(server.close);
   const sessions = createSessions({
     url: `http://127.0.0.1:${server.port}`,
     connectTimeoutMs: 5000,
     tls: () => tls,
   });
-  closing.push(sessions.close);
+  onTestFinished(sessions.close);
   return {
     server,
     sessions,
@@ -86,13 +81,13 @@ describe("createSessions()", () => {
 
   it("rotate() gives up a connection that is still being made", async () => {
     const server = await startTcp(() => {});
-    closing.push(server.close);
+    onTestFinished(server.close);
     const sessions = createSessions({
       url: `https://127.0.0.1:${server.port}`,
       connectTimeoutMs: 5000,
       tls: () => tls,
     });
-    closing.push(sessions.close);
+    onTestFinished(sessions.close);
     const request = sessions.request("POST", "/", {}, {});
     sessions.rotate(5000);
     await expect(request).rejects.toThrow("the connection was given up");
@@ -103,10 +98,10 @@ describe("createSessions()", () => {
       socket.allowHalfOpen = true;
       socket.resume();
     });
-    closing.push(server.close);
+    onTestFinished(server.close);
     const url = `http://127.0.0.1:${server.port}`;
     const sessions = createSessions({ url, connectTimeoutMs: 1000, tls: () => tls });
-    closing.push(sessions.close);
+    onTestFinished(sessions.close);
     const stream = await sessions.request("POST", "/", {}, {});
     stream.on("error", () => {});
     const { session } = stream;

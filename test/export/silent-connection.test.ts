@@ -1,19 +1,14 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { createGrpcExporter } from "../../pipeline/export/grpc.ts";
 import { startSink } from "../support/otlp-sink.ts";
 import { startTcp } from "./raw-server.ts";
 
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
 /** A receiver behind a network that can swallow what goes over the connections of this moment. */
 async function behindNetwork() {
   const sink = await startSink();
-  closing.push(sink.close);
+  onTestFinished(sink.close);
   const sockets: Socket[] = [];
   const proxy = await startTcp((socket) => {
     const onward = connect(sink.port, "127.0.0.1");
@@ -22,7 +17,7 @@ async function behindNetwork() {
     socket.pipe(onward).pipe(socket);
     sockets.push(socket);
   });
-  closing.push(proxy.close);
+  onTestFinished(proxy.close);
   const exporter = createGrpcExporter({
     url: `http://127.0.0.1:${proxy.port}`,
     timeoutMs: 1000,
@@ -30,7 +25,7 @@ async function behindNetwork() {
     headers: {},
     userAgent: "test/1",
   });
-  closing.push(exporter.close);
+  onTestFinished(exporter.close);
   return {
     sink,
     sockets,

@@ -118,4 +118,12 @@ describe("formatItems() of logs", () => {
     expect(body({ case: "kvlistValue", value: kvlist })).toBe("- log UNSPECIFIED {a=0.5}");
     expect(body({ case: "kvlistValue", value: { values: [] } })).toBe("- log UNSPECIFIED {}");
   });
+
+  it("cuts a body and attributes that are too long, and says by how much", () => {
+    const text = (length: number) => ({ value: { case: "stringValue", value: "x".repeat(length) } });
+    expect(lines({ body: text(1998) })).toEqual([`- log UNSPECIFIED "${"x".repeat(1998)}"`]);
+    expect(lines({ body: text(1_000_000), attributes: [{ key: "a", value: text(1997) }] })).toEqual([
+      `- log UNSPECIFIED "${"x".repeat(1999)}… (998002 more characters) {a="${"x".repeat(1996)}… (3 more characters)`,
+    ]);
+  });
 });

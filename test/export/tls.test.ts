@@ -1,7 +1,7 @@
 /** Credentials over real TLS connections on this machine. */
 import type { SecureServerOptions } from "node:http2";
 import tls from "node:tls";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { createAuthenticatedExporter } from "../../pipeline/export/authenticated.ts";
 import { type CredentialOptions, createCredentials } from "../../pipeline/export/credentials.ts";
 import { createGrpcExporter } from "../../pipeline/export/grpc.ts";
@@ -23,20 +23,15 @@ const server = authority.issue(loopback);
 const client = clients.issue({ name: "gateway" });
 const pairFiles = ({ cert, key }: { cert: string; key: string }) => ({ "tls.crt": cert, "tls.key": key });
 
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
 function mount(files: Files) {
   const folder = createMountedFolder(files);
-  closing.push(folder.remove);
+  onTestFinished(folder.remove);
   return folder;
 }
 
 async function receive(material: SecureServerOptions, options?: { hold?: () => Promise<void> }) {
   const receiver = await startTlsReceiver(material, options);
-  closing.push(receiver.close);
+  onTestFinished(receiver.close);
   return receiver;
 }
 
@@ -55,7 +50,7 @@ function connectTo(url: string, options: Omit<CredentialOptions, "clock">) {
     }),
     credentials,
   );
-  closing.push(exporter.close);
+  onTestFinished(exporter.close);
   return { clock, credentials, send: () => exporter.export("logs", new Uint8Array(), {}) };
 }
 
@@ -107,7 +102,7 @@ describe("a private authority", () => {
 
   it("does not help a receiver that speaks TLS 1.1, even where the runtime would", async () => {
     const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
-    closing.push(() => Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
+    onTestFinished(() => void Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
     Object.assign(tls, { DEFAULT_MIN_VERSION: "TLSv1.1", DEFAULT_CIPHERS: "DEFAULT@SECLEVEL=0" });
     const outcome = await sendTo({ ...server, minVersion: "TLSv1.1", maxVersion: "TLSv1.1" });
     expect(outcome).toMatchObject({ kind: "retryable", answered: false });
@@ -115,7 +110,7 @@ describe("a private authority", () => {
 
   it("is wanted also where the runtime was told to trust anybody", async () => {
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
-    closing.push(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
+    onTestFinished(() => void delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
     expect(await sendTo(server, clients.cert)).toMatchObject({ kind: "retryable", answered: false });
   });
 
@@ -270,7 +265,7 @@ describe("rotation", () => {
     const receiver = await receive({ ...server, ca: clients.cert });
     let material: TlsMaterial = { ca: [authority.cert], ...client };
     const sessions = createSessions({ url: receiver.url, connectTimeoutMs: 5000, tls: () => material });
-    closing.push(sessions.close);
+    onTestFinished(sessions.close);
     const before = sessions.request("POST", "/", {}, {});
     material = { ca: [authority.cert], ...clients.issue({ name: "gateway-2" }) };
     const streams = await Promise.all([before, sessions.request("POST", "/", {}, {})]);

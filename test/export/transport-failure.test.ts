@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { ExportOutcome } from "../../pipeline/export/exporter.ts";
 import type { GrpcExporterOptions } from "../../pipeline/export/grpc.ts";
 import { createSelfSigned } from "../support/certificates.ts";
@@ -16,20 +16,15 @@ import {
   startTcp,
 } from "./raw-server.ts";
 
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
 function exporterFor(url: string, options: Partial<GrpcExporterOptions> = {}) {
   const exporter = grpcExporter(url, options);
-  closing.push(exporter.close);
+  onTestFinished(exporter.close);
   return exporter;
 }
 
 async function until(starting: Promise<RawServer>): Promise<RawServer> {
   const server = await starting;
-  closing.push(server.close);
+  onTestFinished(server.close);
   return server;
 }
 
@@ -68,7 +63,7 @@ describe("export() without a connection", () => {
 
   it("is retryable when TLS meets a plain text port", async () => {
     const sink = await startSink();
-    closing.push(sink.close);
+    onTestFinished(sink.close);
     const outcome = await exportTo(sink.url.replace("http:", "https:"));
     expect(outcome).toEqual(unsent(/does not speak TLS|check that the port speaks/));
   });
@@ -459,7 +454,7 @@ describe("export() on a connection that is lost", () => {
 
   it("is retryable when the connection is cut before the answer, and connects anew then", async () => {
     const sink = await startSink({ behaviour: { kind: "destroyBeforeAnswer" } });
-    closing.push(sink.close);
+    onTestFinished(sink.close);
     const exporter = exporterFor(sink.url);
     expect(await exporter.export("logs", new Uint8Array(), {})).toMatchObject({
       kind: "retryable",
@@ -472,7 +467,7 @@ describe("export() on a connection that is lost", () => {
 
   it("accepts when the connection is cut after the answer, and connects anew then", async () => {
     const sink = await startSink({ behaviour: { kind: "destroyAfterAnswer" } });
-    closing.push(sink.close);
+    onTestFinished(sink.close);
     const exporter = exporterFor(sink.url);
     expect(await exporter.export("logs", new Uint8Array(), {})).toEqual({ kind: "accepted" });
     await sink.closed(1);
@@ -501,7 +496,7 @@ describe("export() on a connection that is lost", () => {
 
   it("is retryable when no answer comes in time, and connects anew then", async () => {
     const sink = await startSink({ behaviour: { kind: "hang" } });
-    closing.push(sink.close);
+    onTestFinished(sink.close);
     const exporter = exporterFor(sink.url, { timeoutMs: 1000 });
     expect(await exporter.export("logs", new Uint8Array(), {})).toEqual(unanswered(/No answer came in time/));
     sink.behave({ kind: "accept" });

@@ -183,6 +183,13 @@ describe("parseExpression()", () => {
   });
 
   it.each([
+    [String.raw`"\d+"`, String.raw`Cannot read the escape \d: wanted \", \' or \\`],
+    ["9223372036854775808", expect.stringContaining("Cannot hold 9223372036854775808")],
+  ])("says nothing of a pattern in %s, which cannot be read", (literal, message) => {
+    expect(faultsOf(`str::regex_matches($1, ${literal})`)).toEqual([{ column: 24, message }]);
+  });
+
+  it.each([
     ["cToF()", "met 0 arguments, wanted 1"],
     ["cToF(1, 2)", "met 2 arguments, wanted 1"],
     ["if(true, 1)", "met 2 arguments, wanted 3"],

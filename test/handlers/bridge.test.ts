@@ -632,6 +632,20 @@ describe("createBridge", () => {
     expect((await peer.connection()).connect.password).toEqual(Buffer.from("second"));
   });
 
+  it("run() keeps its connection when the password was replaced, and says when the new one is used", async () => {
+    let passwords = ["first"];
+    const { connection, receiver, clock, messages } = await connected(
+      { authentication: { method: "UsernamePassword", username: "gateway", password: { env: "PASSWORD" } } },
+      { password: { current: () => passwords } },
+    );
+    passwords = ["second"];
+    clock.advance(5_000);
+    await turn();
+    expect(messages()).toContain("Credentials of plant were replaced: they are used at the next connection");
+    connection.publish(1);
+    await receiver.until(1);
+  });
+
   it("run() does not connect without its password, and says so", async () => {
     const { clock, reason } = run(
       {

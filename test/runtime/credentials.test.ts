@@ -1,5 +1,5 @@
 /** A whole delivery whose credentials are replaced while it runs. */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { assembleDelivery } from "../../handlers/runtime/delivery.ts";
 import { createSecrets } from "../../handlers/runtime/secrets.ts";
 import type { DestinationConfig } from "../../pipeline/config/config.ts";
@@ -16,14 +16,9 @@ import { createToken } from "../support/token.ts";
 const loopback = { dns: ["localhost"], ipv4: ["127.0.0.1"] };
 const lanes = [{ destination: "otel", signal: "metrics" }] as const;
 
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
 function mount(files: Files) {
   const folder = createMountedFolder(files);
-  closing.push(folder.remove);
+  onTestFinished(folder.remove);
   return folder;
 }
 
@@ -62,7 +57,7 @@ function deliverTo(url: string, destination: Partial<DestinationConfig>) {
     onExport: ({ outcome }) => outcomes.push(outcome),
   });
   const running = delivery.run();
-  closing.push(async () => {
+  onTestFinished(async () => {
     await delivery.stop({ graceMs: 0 });
     await running;
     await delivery.close();
@@ -105,7 +100,7 @@ describe("assembleDelivery()", () => {
     const sink = await startSink({
       behaviour: { kind: "status", code: 14, message: "later", retryDelayMs: 300_000 },
     });
-    closing.push(sink.close);
+    onTestFinished(sink.close);
     const first = createToken({ aud: "otel", n: 1 });
     const second = createToken({ aud: "otel", n: 2 });
     const folder = mount({ token: first });
@@ -132,7 +127,7 @@ describe("assembleDelivery()", () => {
 
   it("tells of a token that expired in place of a bare refusal", async () => {
     const sink = await startSink({ behaviour: { kind: "status", code: 16, message: "no" } });
-    closing.push(sink.close);
+    onTestFinished(sink.close);
     const folder = mount({ token: createToken({ aud: "otel", exp: 1_700_000_000 }) });
     const { append, health } = deliverTo(sink.url, {
       authentication: {
@@ -157,7 +152,7 @@ describe("assembleDelivery()", () => {
     };
     const material = () => ({ ...authority.issue(loopback), ca: clients.cert });
     const receiver = await startTlsReceiver(material());
-    closing.push(receiver.close);
+    onTestFinished(receiver.close);
     const own = mount(pair());
     const trusted = mount({ "ca.crt": authority.cert });
     const { append, clock, settled, ledger, outcomes } = deliverTo(receiver.url, {

@@ -8,17 +8,14 @@ import { startSink } from "../../cli/sink-server.ts";
 import { openGatewayInPlace } from "../../handlers/runtime/gateway-in-place.ts";
 import { loadConfig } from "../../pipeline/config/load.ts";
 import { silentLogger } from "../../pipeline/logger.ts";
+import { logBodiesOf } from "../support/log-bodies.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "delivered-runtime-"));
 const logs: string[] = [];
 const sink = await startSink({
   host: "127.0.0.1",
   port: 0,
-  onRequest(_, request) {
-    if ("resourceLogs" in request)
-      for (const { body } of request.resourceLogs[0]?.scopeLogs[0]?.logRecords ?? [])
-        logs.push(String(body?.value.value));
-  },
+  onRequest: (_, request) => logs.push(...logBodiesOf(request)),
 });
 
 after(async () => {

@@ -8,6 +8,7 @@ import { startSink } from "../../cli/sink-server.ts";
 import { createFetchHandler } from "../../handlers/runtime/fetch.ts";
 import { requestOf, resultOf } from "../../handlers/runtime/lambda-event.ts";
 import { silentLogger } from "../../pipeline/logger.ts";
+import { logBodiesOf } from "../support/log-bodies.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fetch-runtime-"));
 const configPath = join(folder, "gateway.yaml");
@@ -15,11 +16,7 @@ const received: string[] = [];
 const sink = await startSink({
   host: "127.0.0.1",
   port: 0,
-  onRequest(_, request) {
-    if ("resourceLogs" in request)
-      for (const { body } of request.resourceLogs[0]?.scopeLogs[0]?.logRecords ?? [])
-        received.push(String(body?.value.value));
-  },
+  onRequest: (_, request) => received.push(...logBodiesOf(request)),
 });
 writeFileSync(
   configPath,

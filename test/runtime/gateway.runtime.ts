@@ -11,6 +11,7 @@ import { startSink } from "../../cli/sink-server.ts";
 import { openGateway } from "../../handlers/runtime/gateway.ts";
 import { loadConfig } from "../../pipeline/config/load.ts";
 import { silentLogger } from "../../pipeline/logger.ts";
+import { logBodiesOf } from "../support/log-bodies.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gateway-runtime-"));
 const logs: string[] = [];
@@ -20,10 +21,9 @@ const sink = await startSink({
   host: "127.0.0.1",
   port: 0,
   onRequest: (_, request) => {
-    if ("resourceLogs" in request)
-      for (const { body } of request.resourceLogs[0]?.scopeLogs[0]?.logRecords ?? [])
-        logs.push(String(body?.value.value));
-    else points += request.resourceMetrics[0]?.scopeMetrics[0]?.metrics.length ?? 0;
+    logs.push(...logBodiesOf(request));
+    if ("resourceMetrics" in request)
+      points += request.resourceMetrics[0]?.scopeMetrics[0]?.metrics.length ?? 0;
     received();
   },
 });

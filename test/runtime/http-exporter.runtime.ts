@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { createHttpExporter, type HttpExporterOptions } from "../../pipeline/export/http.ts";
+import type { HttpExporterOptions } from "../../pipeline/export/http.ts";
+import { httpExporter } from "../export/exporting.ts";
 import { accept, startHttp, startHttps, startTcp } from "../export/http-server.ts";
 import { createAuthority } from "../support/certificates.ts";
 
@@ -12,14 +13,7 @@ after(async () => {
 });
 
 function exporterFor(origin: string, options: Partial<HttpExporterOptions> = {}) {
-  const exporter = createHttpExporter({
-    urls: { metrics: `${origin}/v1/metrics`, logs: `${origin}/v1/logs` },
-    timeoutMs: 5000,
-    compression: "gzip",
-    headers: {},
-    userAgent: "test/1",
-    ...options,
-  });
+  const exporter = httpExporter(origin, { compression: "gzip", ...options });
   closing.push(exporter.close);
   return exporter;
 }

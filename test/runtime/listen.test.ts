@@ -1,14 +1,9 @@
 import { once } from "node:events";
 import { connect, Server, type Socket } from "node:net";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type ListenOptions, listen } from "../../handlers/runtime/node.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createFakeLogger } from "../support/fake-logger.ts";
-
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
 
 async function start(options: ListenOptions = {}) {
   const clock = createFakeClock();
@@ -18,10 +13,10 @@ async function start(options: ListenOptions = {}) {
     { host: "127.0.0.1", port: 0 },
     { clock, logger, ...options },
   );
-  closing.push(() => server.close({ graceMs: 0 }));
+  onTestFinished(() => server.close({ graceMs: 0 }));
   const open = (): Socket => {
     const socket = connect({ port: Number(new URL(server.url).port), host: "127.0.0.1" });
-    closing.push(() => socket.destroy());
+    onTestFinished(() => void socket.destroy());
     return socket;
   };
   const ask = async (socket: Socket, text = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"): Promise<string> => {

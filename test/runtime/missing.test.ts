@@ -31,8 +31,8 @@ spec:
     resolvePath: (_, path) => path,
   });
   expect(describeMissing(config, createSecrets({ clock: systemClock, environment }))).toEqual([
-    "Secret cannot be read, is empty, or is a certificate or key: environment variable ADMIN_TOKEN",
-    "Secret cannot be read, is empty, or is a certificate or key: file /nowhere/token",
+    "Secret is not set: environment variable ADMIN_TOKEN",
+    "Secret cannot be found: file /nowhere/token",
   ]);
 });
 
@@ -74,11 +74,11 @@ spec:
       certificates: { clientCertificateFile: /nowhere/client, clientKeyFile: /nowhere/key }
 `;
   expect(missingOf(text)).toEqual([
-    "Secret cannot be read, is empty, or is a certificate or key: environment variable BASIC",
-    "Secret cannot be read, is empty, or is a certificate or key: environment variable HMAC",
-    "Secret cannot be read, is empty, or is a certificate or key: environment variable URL_SECRET",
-    "Secret cannot be read, is empty, or is a certificate or key: environment variable PASSWORD",
-    "Secret cannot be read, is empty, or is a certificate or key: file /nowhere/token",
+    "Secret is not set: environment variable BASIC",
+    "Secret is not set: environment variable HMAC",
+    "Secret is not set: environment variable URL_SECRET",
+    "Secret is not set: environment variable PASSWORD",
+    "Secret cannot be found: file /nowhere/token",
     "Certificates cannot be found: /nowhere/c",
     "Certificates cannot be found: /nowhere/k",
     "Certificates cannot be found: /nowhere/ca",

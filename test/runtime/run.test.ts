@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Gateway } from "../../handlers/runtime/gateway.ts";
 import { runUntilSignal, type StopSignal } from "../../handlers/runtime/run.ts";
+import type { ConfigFile } from "../../pipeline/config/documents.ts";
 import { loadConfig } from "../../pipeline/config/load.ts";
 import { createFakeLogger } from "../support/fake-logger.ts";
 
 /** A gateway that only writes down what was asked of it. `opening`: what it waits for before it is open. */
-function setUp({ opening = Promise.resolve() } = {}) {
+function setUp({ opening = Promise.resolve(), files = [] as ConfigFile[] } = {}) {
   const steps: string[] = [];
   const failed = Promise.withResolvers<never>();
   const delivering = Promise.withResolvers<void>();
@@ -30,7 +31,7 @@ function setUp({ opening = Promise.resolve() } = {}) {
   };
   const logger = createFakeLogger();
   const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317" };
-  const config = loadConfig({ files: [], environment, resolvePath: (_, path) => path });
+  const config = loadConfig({ files, environment, resolvePath: (_, path) => path });
   const listening = Promise.withResolvers<(signal: StopSignal) => void>();
   const status = runUntilSignal({
     config,
@@ -52,13 +53,27 @@ describe("runUntilSignal()", () => {
     expect(steps).toEqual(["deliver", "drain", "stop", "answer", "close"]);
   });
 
-  it("the log says at the start where it listens, stores and sends", async () => {
-    const { status, signal, logger } = setUp();
+  it("the log says at the start where it listens, stores and sends, with the first names of a long list", async () => {
+    const sources = Array.from({ length: 23 }, (_, index) => `{ name: s${index}, adapter: raw }`);
+    const text = `apiVersion: connectivity.iotoperations.azure.com/v1
+kind: DataflowEndpoint
+metadata: { name: broker }
+spec: { endpointType: Mqtt, mqttSettings: { host: b } }
+---
+apiVersion: mqtt-otlp-gateway/v1
+kind: Gateway
+spec:
+  sources: [${sources.join()}]
+  bridges: [{ name: plant, endpointRef: broker, topicFilters: [a] }]
+`;
+    const { status, signal, logger } = setUp({ files: [{ name: "g.yaml", text }] });
     (await signal)("SIGINT");
     await status;
     expect(logger.lines.find(({ message }) => message === "Gateway started")?.fields).toEqual({
       url: "http://127.0.0.1:8080",
       store: "./data/gateway.db",
+      sources: [...Array.from({ length: 20 }, (_, index) => `s${index}`), "and 3 more"],
+      bridges: ["plant"],
       destinations: ["default http://127.0.0.1:4317"],
     });
   });

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { Agent, type AgentOptions, request } from "node:https";
 import { connect, type TLSSocket } from "node:tls";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { type Listening, listen } from "../../handlers/runtime/node.ts";
 import type { SourceConfig } from "../../pipeline/config/config.ts";
 import { createTestApp, sourceConfig, validMetrics } from "../support/app.ts";
@@ -10,11 +10,6 @@ import { createAuthority, createSelfSigned, type LeafOptions } from "../support/
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createFakeLogger } from "../support/fake-logger.ts";
 import { createMountedFolder, type Files } from "../support/mounted-folder.ts";
-
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
 
 const authority = createAuthority({ name: "Listeners" });
 const clients = createAuthority({ name: "Clients" });
@@ -32,7 +27,7 @@ async function start({ files = pair("first"), names = [] as string[], asks = tru
   const clock = createFakeClock({ nowUs: Date.now() * 1000 });
   const logger = createFakeLogger();
   const folder = createMountedFolder({ "clients.crt": clients.cert, ...files });
-  closing.push(folder.remove);
+  onTestFinished(folder.remove);
   const sources: SourceConfig[] = [
     sourceConfig({ name: "open" }),
     sourceConfig({ name: "devices", authentication: { method: "ClientCertificate", names } }),
@@ -52,7 +47,7 @@ async function start({ files = pair("first"), names = [] as string[], asks = tru
     },
     { clock, logger },
   );
-  closing.push(() => server.close({ graceMs: 0 }));
+  onTestFinished(() => server.close({ graceMs: 0 }));
   const swap = (next: Files, laterMs = checkMs) => {
     folder.swap({ "clients.crt": clients.cert, ...next });
     clock.advance(laterMs);
@@ -72,7 +67,7 @@ interface Answer {
 /** Posts a message; connections of one agent are used again. */
 function createSender(url: string, tls: AgentOptions = {}) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: authority.cert, ...tls });
-  closing.push(() => agent.destroy());
+  onTestFinished(() => agent.destroy());
   return async (source: string): Promise<Answer> => {
     const sending = request(`${url}/webhooks/${source}`, {
       method: "POST",

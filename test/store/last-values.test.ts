@@ -1,9 +1,6 @@
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { LastValue } from "../../pipeline/message.ts";
 import type { Arrival, BatchStore, StoredLastValue } from "../../pipeline/store/batch-store.ts";
-import { openMemoryStore } from "../../pipeline/store/memory.ts";
-import { openSqliteStore } from "../../pipeline/store/sqlite.ts";
-import { openThreadedStore } from "../../pipeline/store/thread.ts";
 import {
   arrival,
   expired,
@@ -12,12 +9,10 @@ import {
   logsLane,
   metricsLane,
   owedBy,
-  roomy,
   startUs,
   text,
 } from "./arrivals.ts";
-import type { StoreHarness } from "./contract/subject.ts";
-import { diskHarness } from "./sqlite-folder.ts";
+import { everyStore } from "./every-store.ts";
 
 const rule = "Mapping thermostat";
 const inputT = { rule, input: "t" };
@@ -30,17 +25,7 @@ function stored(value: string, fields: Partial<StoredLastValue> = {}): StoredLas
   return { ...last(value), source: "plant", topic: "plant/line1", metAtUs: startUs, ...fields };
 }
 
-const disks = [diskHarness(openSqliteStore), diskHarness(openThreadedStore)] as const;
-afterAll(() => {
-  for (const { removeAll } of disks) removeAll();
-});
-const harnesses: [string, StoreHarness][] = [
-  ["memory", { open: async (options) => openMemoryStore({ ...roomy, ...options }) }],
-  ["sqlite", disks[0].harness],
-  ["sqlite in its thread", disks[1].harness],
-];
-
-describe.each(harnesses)("last values in the %s store", (_, { open, reopen }) => {
+describe.each(everyStore())("last values in the $name store", ({ harness: { open, reopen } }) => {
   let store: BatchStore;
   afterEach(async () => {
     await store.close();

@@ -1,9 +1,6 @@
-import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { StoreFullError } from "../../pipeline/errors.ts";
 import type { BatchStore, StoreOptions } from "../../pipeline/store/batch-store.ts";
-import { openMemoryStore } from "../../pipeline/store/memory.ts";
-import { openSqliteStore } from "../../pipeline/store/sqlite.ts";
-import { openThreadedStore } from "../../pipeline/store/thread.ts";
 import {
   type ArrivalOptions,
   arrival,
@@ -12,27 +9,13 @@ import {
   logsLane,
   metricsLane,
   owedBy,
-  roomy,
   startUs,
 } from "./arrivals.ts";
-import { diskHarness } from "./sqlite-folder.ts";
+import type { StoreHarness } from "./contract/subject.ts";
+import { everyStore } from "./every-store.ts";
 
-const onDisk = diskHarness(openSqliteStore);
-const inThread = diskHarness(openThreadedStore);
-afterAll(onDisk.removeAll);
-afterAll(inThread.removeAll);
-
-const harnesses = {
-  memory: {
-    open: async (options: Partial<StoreOptions>): Promise<BatchStore> =>
-      openMemoryStore({ ...roomy, ...options }),
-  },
-  sqlite: onDisk.harness,
-  "sqlite in its thread": inThread.harness,
-};
-
-async function setUp(name: keyof typeof harnesses, options: Partial<StoreOptions> = {}) {
-  const store = await harnesses[name].open({ reportsOwed: true, ...options });
+async function setUp(harness: StoreHarness, options: Partial<StoreOptions> = {}) {
+  const store = await harness.open({ reportsOwed: true, ...options });
   onTestFinished(() => store.close());
   const metrics = owedBy(store, [metricsLane]);
   const logs = owedBy(store, [logsLane]);
@@ -54,14 +37,19 @@ async function setUp(name: keyof typeof harnesses, options: Partial<StoreOptions
   return { store, metrics, logs, both, named, owedOf, settle };
 }
 
-describe.each(Object.keys(harnesses) as (keyof typeof harnesses)[])("append() of the %s store", (name) => {
+const stores = everyStore();
+const lasting = stores.flatMap(({ name, harness: { open, reopen } }) =>
+  reopen === undefined ? [] : [{ name, open, reopen }],
+);
+
+describe.each(stores)("append() of the $name store", ({ name, harness }) => {
   it("says nothing of what is owed when nobody asks for it", async () => {
-    const { store, metrics } = await setUp(name, { reportsOwed: false });
+    const { store, metrics } = await setUp(harness, { reportsOwed: false });
     expect(await store.append([arrival("a", metrics)])).not.toHaveProperty("owed");
   });
 
   it("reports the newest message of a request for each set of lanes", async () => {
-    const { metrics, logs, both, owedOf } = await setUp(name);
+    const { metrics, logs, both, owedOf } = await setUp(harness);
     expect(await owedOf(arrival("a", metrics), arrival("b", metrics), arrival("c", logs))).toEqual([
       [1, 2],
       [2, 3],
@@ -70,13 +58,13 @@ describe.each(Object.keys(harnesses) as (keyof typeof harnesses)[])("append() of
   });
 
   it("reports nothing of messages that no lane owes", async () => {
-    const { owedOf } = await setUp(name);
+    const { owedOf } = await setUp(harness);
     const nobodys = { kind: "accepted", lanes: 0 } as const;
     expect(await owedOf(arrival("a", nobodys), arrival("b", invalid), arrival("c", expired))).toEqual([]);
   });
 
   it("reports the message that another one repeats, however much came between", async () => {
-    const { named, metrics, owedOf } = await setUp(name);
+    const { named, metrics, owedOf } = await setUp(harness);
     expect(await owedOf(named("first"))).toEqual([[1, 1]]);
     // More than the table of identities holds at first.
     const between = Array.from({ length: 1500 }, (_, index) => named(`m${index}`));
@@ -87,14 +75,14 @@ describe.each(Object.keys(harnesses) as (keyof typeof harnesses)[])("append() of
   });
 
   it("reports a message that is repeated within its request, and one with the same id and other content", async () => {
-    const { named, owedOf } = await setUp(name);
+    const { named, owedOf } = await setUp(harness);
     expect(await owedOf(arrival("anonymous", named("x").verdict), named("a"), named("a"))).toEqual([[1, 2]]);
     expect(await owedOf(named("other", named("a").verdict, { messageId: "a" }))).toEqual([[1, 3]]);
     expect(await owedOf(named("a"))).toEqual([[1, 2]]);
   });
 
   it("does not take a message that died, or that was refused, for one that is owed", async () => {
-    const { store, named, owedOf } = await setUp(name, {
+    const { store, named, owedOf } = await setUp(harness, {
       bytesMax: name === "memory" ? 10_000 : 2_000_000,
     });
     expect(await owedOf(named("dead", invalid), named("a"))).toEqual([[1, 1]]);
@@ -104,7 +92,9 @@ describe.each(Object.keys(harnesses) as (keyof typeof harnesses)[])("append() of
   });
 
   it("has an identity that left the window stand for the newer message", async () => {
-    const { settle, named, owedOf } = await setUp(name, { dedupe: { windowSeconds: 10, entriesMax: 100 } });
+    const { settle, named, owedOf } = await setUp(harness, {
+      dedupe: { windowSeconds: 10, entriesMax: 100 },
+    });
     expect(await owedOf(named("a"))).toEqual([[1, 1]]);
     await settle(1);
     const later = { arrivedAtUs: startUs + 11_000_000 };
@@ -113,7 +103,7 @@ describe.each(Object.keys(harnesses) as (keyof typeof harnesses)[])("append() of
   });
 
   it("knows the repeat of a message that is still owed, however long it waits, and no longer", async () => {
-    const { settle, named, metrics, logs, owedOf } = await setUp(name, {
+    const { settle, named, metrics, logs, owedOf } = await setUp(harness, {
       dedupe: { windowSeconds: 10, entriesMax: 100 },
     });
     await owedOf(named("a"), named("b"), named("log", logs));
@@ -128,7 +118,7 @@ describe.each(Object.keys(harnesses) as (keyof typeof harnesses)[])("append() of
   });
 
   it("knows no more messages than it may, though they are owed", async () => {
-    const { named, metrics, owedOf } = await setUp(name, { dedupe: { windowSeconds: 10, entriesMax: 2 } });
+    const { named, metrics, owedOf } = await setUp(harness, { dedupe: { windowSeconds: 10, entriesMax: 2 } });
     await owedOf(named("a"), named("b"), named("c"));
     const later = { arrivedAtUs: startUs + 11_000_000 };
     expect(await owedOf(named("c", metrics, later))).toEqual([[1, 3]]);
@@ -136,9 +126,8 @@ describe.each(Object.keys(harnesses) as (keyof typeof harnesses)[])("append() of
   });
 });
 
-describe.each(["sqlite", "sqlite in its thread"] as const)("a %s store that is opened again", (name) => {
+describe.each(lasting)("a $name store that is opened again", ({ open, reopen }) => {
   it("reports the newest message of then for what came before", async () => {
-    const { reopen, open } = harnesses[name];
     const before = await open({ reportsOwed: true });
     const verdict = owedBy(before, [metricsLane]);
     const named = (body: string) => arrival(body, verdict, { messageId: body });
@@ -151,7 +140,6 @@ describe.each(["sqlite", "sqlite in its thread"] as const)("a %s store that is o
   });
 
   it("knows the repeat of what came before for as long as it is owed", async () => {
-    const { reopen, open } = harnesses[name];
     const options = { reportsOwed: true, dedupe: { windowSeconds: 10, entriesMax: 100 } };
     const before = await open(options);
     const verdict = owedBy(before, [metricsLane]);

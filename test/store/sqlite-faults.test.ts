@@ -1,4 +1,5 @@
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { StoreFullError } from "../../pipeline/errors.ts";
@@ -125,10 +126,30 @@ describe("openSqliteStore()", () => {
     await open();
   });
 
-  it("names the store when its folder cannot be made", async () => {
+  it.each(["file", "file/a/b"])("says what stands in the way of its folder %s", async (below) => {
     writeFileSync(`${folder.folder}/file`, "");
-    const path = `${folder.folder}/file/gateway.db`;
-    await expect(open({ path })).rejects.toThrow(`Cannot open store ${path}: `);
+    const path = `${folder.folder}/${below}/gateway.db`;
+    await expect(open({ path })).rejects.toThrow(
+      `Cannot open store ${path}: ${folder.folder}/file is a file, wanted a directory`,
+    );
+  });
+
+  // A process of its own, which can be ended when it does not fail.
+  it.runIf(existsSync("/proc/self"))("fails at once where nobody can make a folder", () => {
+    const opening = `
+      import { openSqliteStore } from "${new URL("../../pipeline/store/sqlite.ts", import.meta.url)}";
+      await openSqliteStore({ path: "/proc/gateway/store/gateway.db" }).catch(({ message }) => console.log(message));
+    `;
+    const { signal, stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", opening], {
+      encoding: "utf8",
+      timeout: 10_000,
+    });
+    expect({ signal, stdout }).toEqual({
+      signal: null,
+      stdout: expect.stringMatching(
+        "^Cannot open store /proc/gateway/store/gateway.db: ENOENT: .* '/proc/gateway'\n$",
+      ),
+    });
   });
 
   it("names the store when SQLite cannot open it", async () => {

@@ -9,10 +9,20 @@ import { openSqliteStore } from "../../pipeline/store/sqlite.ts";
 import { decodeLogs, decodeMetrics, histogramPoints, numberPoints } from "../otlp/fixtures.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { ledgerOf, metricsLane, owedBy, roomy, startUs, text } from "./arrivals.ts";
-import { deliverTo, reading } from "./fixtures/upgraded-store.ts";
+import { deliverTo, lastValue, reading, throttle } from "./fixtures/upgraded-store.ts";
 import { createFolder } from "./sqlite-folder.ts";
 
-const files = ["schema-1"];
+const metAtUs = startUs + 12_000_000;
+
+/** What only some of them have. */
+const leftBehind = [
+  { file: "schema-1", remembered: [], ofWaiting: {} },
+  {
+    file: "schema-2",
+    remembered: [{ ...lastValue, source: "plant", topic: "plant/line1", metAtUs }],
+    ofWaiting: { lastValues: [lastValue], throttledBy: [throttle] },
+  },
+];
 
 async function openLeftBehind(file: string) {
   const { path, remove } = createFolder();
@@ -44,7 +54,7 @@ function pointsOf(request: Uint8Array | undefined, name: string) {
   ]);
 }
 
-describe.each(files)("a store of %s", (file) => {
+describe.each(leftBehind)("a store of $file", ({ file, remembered, ofWaiting }) => {
   it("has the ledger that was left, and keeps what a removed destination owes", async () => {
     const { store } = await openLeftBehind(file);
     const { sources, lanes, deadLettered } = await ledgerOf(store);
@@ -103,13 +113,15 @@ describe.each(files)("a store of %s", (file) => {
     ]);
   });
 
-  it("knows no last values, and remembers them from now on", async () => {
+  it("knows the last values that were kept, and remembers others from now on", async () => {
     const { store } = await openLeftBehind(file);
-    expect(await store.lastValues()).toEqual([]);
-    expect((await store.lane(metricsLane).read(0, 1))[0]?.lastValues).toBeUndefined();
-    const met = [{ rule: "Mapping thermostat", input: "t", member: "", value: "21.5" }];
+    expect(await store.lastValues()).toEqual(remembered);
+    const [unanswered, waiting] = await store.lane(metricsLane).read(2, 2);
+    expect(unanswered?.lastValues).toBeUndefined();
+    expect({ lastValues: waiting?.lastValues, throttledBy: waiting?.throttledBy }).toEqual(ofWaiting);
+    const met = [{ ...lastValue, value: "22" }];
     await store.append([{ ...reading("new", 31, 1), verdict: owedBy(store, [metricsLane]), met }]);
-    expect(await store.lastValues()).toMatchObject([{ source: "plant", value: "21.5" }]);
+    expect(await store.lastValues()).toMatchObject([{ source: "plant", value: "22" }]);
   });
 
   it("keeps dead letters whole, and one that is replayed continues the counters", async () => {

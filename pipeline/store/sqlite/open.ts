@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { StoreLockedError } from "../../errors.ts";
 import { applicationId, migrate, refuseNewer } from "../migrations.ts";
@@ -34,15 +34,22 @@ export function lockStore(path: string): Database {
 
 /**
  * SQLite syncs the folder that holds its files, but not those above it: a new folder is lost with all that is in it
- * until the one above it is synced. Source: fsync(2), Linux manual page.
+ * until the one above it is synced. Folders are made one by one, as making them at a stroke never ends on Node where
+ * the system lets nobody make any, such as in /proc. Source: fsync(2), Linux manual page.
  */
 function makeFolder(folder: string): void {
-  const topmost = mkdirSync(folder, { recursive: true });
-  if (topmost === undefined) return;
-  // Deno names the root where it may not look at the folders above.
-  for (let made = folder; made !== dirname(made) && made.length >= topmost.length; made = dirname(made)) {
-    syncFolder(dirname(made));
+  const above = dirname(folder);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    const met = statSync(folder, { throwIfNoEntry: false });
+    if (met?.isDirectory()) return;
+    if (met !== undefined) throw new Error(`${folder} is a file, wanted a directory`, { cause: error });
+    if (above === folder) throw error;
+    makeFolder(above);
+    mkdirSync(folder);
   }
+  syncFolder(above);
 }
 
 function syncFolder(folder: string): void {

@@ -71,9 +71,8 @@ export function attributesHash(attributes: readonly Attribute[]): number {
 /** Whether these are the same attributes in the same order. */
 export function areSame(a: readonly Attribute[], b: readonly Attribute[]): boolean {
   if (a.length !== b.length) return false;
-  for (const [at, { key, value }] of a.entries()) {
-    const other = b[at];
-    if (other === undefined || other.value !== value || other.key !== key) return false;
+  for (let at = 0; at < a.length; at += 1) {
+    if (a[at]?.value !== b[at]?.value || a[at]?.key !== b[at]?.key) return false;
   }
   return true;
 }

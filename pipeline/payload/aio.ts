@@ -88,7 +88,8 @@ function readType(item: Record<string, unknown>, reading: Reading): MetricType {
   return refuse("metric", { path, met: met(type, { quote: true }), wanted });
 }
 
-const knownLevels: ReadonlySet<unknown> = new Set(levels);
+/** As `knownTypes`. */
+const knownLevels: ReadonlyMap<unknown, Level> = new Map(levels.map((level) => [level, level]));
 
 function readLog(value: unknown, reading: Reading): LogItem {
   const item = readObject("log", value);
@@ -101,8 +102,8 @@ function readLog(value: unknown, reading: Reading): LogItem {
 }
 
 function readLevel(value: unknown, { lenient }: Reading): { level: Level; severityText: string } {
-  const level = lenient && typeof value === "string" ? value.toLowerCase() : value;
-  if (knownLevels.has(level)) return { level: level as Level, severityText: value as string };
+  const level = knownLevels.get(lenient && typeof value === "string" ? value.toLowerCase() : value);
+  if (level !== undefined) return { level, severityText: value as string };
   const wanted = `one of ${levels.join(", ")}`;
   return refuse("log", { path: "level", met: met(value, { quote: true }), wanted });
 }

@@ -81,13 +81,12 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     admits: createThrottle(clock),
   });
 
-  function arrive(
-    source: Origin,
-    element: Element,
-    { isArray, arrivedAtUs, recalls }: { isArray: boolean; arrivedAtUs: number; recalls: Recalls },
-  ): Arrival | undefined {
-    if (element.kind === "ignored") return undefined;
-    if (element.kind === "broken") return buried(source, element, arrivedAtUs);
+  function arrive(source: Origin, element: Element, { isArray, arrivedAtUs, arrivals }: Entry, kept: Kept) {
+    if (element.kind === "ignored") return;
+    if (element.kind === "broken") {
+      arrivals.push(buried(source, element, arrivedAtUs));
+      return;
+    }
     if (element.mayBeDamaged) oddities?.count(source.name, "damagedPayloads", 1);
     const message: MqttMessage = { ...element.message, source: source.name };
     const fault = findFault(source, message);
@@ -96,45 +95,43 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     const verdict = fault ?? judge(source, message, { arrivedAtUs, deadlineUs: element.expiresAtUs }, recall);
     const identity = identityOf(message);
     const met = recall?.keep(arrivedAtUs);
-    const arrival = { message: asJudged(message, verdict, recall), arrivedAtUs, identity, verdict, met };
-    if (recall && met) recalls.set(arrival, recall);
-    return arrival;
+    if (recall && met) kept.recalls.push({ index: arrivals.length, recall });
+    if (verdict.kind === "filtered") kept.filtered.push(verdict.reason);
+    arrivals.push({ message: asJudged(message, verdict, recall), arrivedAtUs, identity, verdict, met });
+  }
+
+  /** Undefined: there is no message in it. */
+  function enter(source: Origin, { elements, isArray }: Envelope, kept: Kept) {
+    const entry: Entry = { isArray, arrivedAtUs: clock.nowUs(), arrivals: [] };
+    for (const element of elements) arrive(source, element, entry, kept);
+    return entry.arrivals.length === 0 ? undefined : store.append(entry.arrivals);
   }
 
   /** What a message had is the last value for those behind it in the same request, and goes if it is not stored. */
-  async function takeIn(source: Origin, { elements, isArray }: Envelope) {
-    const arrivedAtUs = clock.nowUs();
-    const arrivals: Arrival[] = [];
-    const recalls: Recalls = new Map();
+  async function takeIn(source: Origin, envelope: Envelope) {
+    const kept: Kept = { recalls: [], filtered: [] };
     try {
-      for (const element of elements) {
-        const arrival = arrive(source, element, { isArray, arrivedAtUs, recalls });
-        if (arrival) arrivals.push(arrival);
+      const result = await enter(source, envelope, kept);
+      if (kept.recalls.length > 0) {
+        const repeats = new Set(result?.repeats);
+        for (const { index, recall } of kept.recalls) recall.settle(!repeats.has(index));
       }
-      if (arrivals.length === 0) return undefined;
-      const result = await store.append(arrivals);
-      if (recalls.size > 0) settleRecalls(recalls, new Set(result.repeats?.map((index) => arrivals[index])));
-      return { arrivals, result };
+      return result && { result, filteredFor: kept.filtered };
     } catch (error) {
-      settleRecalls(recalls, recalls);
+      for (const { recall } of kept.recalls) recall.settle(false);
       throw error;
     }
-  }
-
-  /** Which of them the store knows as repeats is not told. */
-  function countFiltered(source: string, arrivals: readonly Arrival[], count: number) {
-    const dropped = arrivals.flatMap(({ verdict }) => (verdict.kind === "filtered" ? [verdict] : []));
-    for (const { reason } of dropped.slice(0, count)) filtered?.count(source, reason, 1);
   }
 
   return {
     async receive(source, envelope, waitOptions) {
       const taken = await takeIn(source, envelope);
       if (taken === undefined) return nothing;
-      const { arrivals, result } = taken;
+      const { result, filteredFor } = taken;
       const { owed = [], burials, repeats: _, ...stored } = result;
       if (stored.accepted > 0) onAppended?.(stored.accepted);
-      if (stored.filtered > 0) countFiltered(source.name, arrivals, stored.filtered);
+      // Which of them the store knows as repeats is not told.
+      for (const reason of filteredFor.slice(0, stored.filtered)) filtered?.count(source.name, reason, 1);
       if (burials) logBurials(burials);
       if (settled) await settled.wait(owed, waitOptions);
       return stored;
@@ -199,9 +196,17 @@ function asJudged(message: MqttMessage, verdict: Verdict, recall: MessageRecall 
   return { ...message, throttledBy, lastValues };
 }
 
-/** What is to be remembered of arrivals. */
-type Recalls = Map<Arrival, MessageRecall>;
+/** A request on its way into the store. */
+interface Entry {
+  isArray: boolean;
+  arrivedAtUs: number;
+  arrivals: Arrival[];
+}
 
-function settleRecalls(recalls: Recalls, notStored: Pick<ReadonlySet<unknown>, "has">): void {
-  for (const [arrival, recall] of recalls) recall.settle(!notStored.has(arrival));
+/** All that is kept of a request while it is stored: its messages would outlive V8's young generation. */
+interface Kept {
+  /** What is to be remembered, with the index of its arrival. */
+  recalls: { index: number; recall: MessageRecall }[];
+  /** Reasons of the filters that dropped messages, in order. */
+  filtered: string[];
 }

@@ -10,7 +10,9 @@
  * Some brokers send more than their limit, and some messages are large. Nothing more is read then until there is
  * room, and what else keeps the connection alive is not read either.
  *
- * A message of QoS 0 is stored at once or dropped and counted: nobody repeats it, so that waiting costs memory alone.
+ * Of messages of QoS 0 so many are read as may wait for a commit; those beyond are the broker's to keep or to drop.
+ * While messages cannot be stored they are dropped here and counted: nobody repeats them, so that to wait costs memory
+ * and holds up those of QoS 1.
  *
  * Source: MQTT 5.0, 3.3.4, 4.6 and 4.9.
  */
@@ -21,7 +23,7 @@ import { toError } from "../../pipeline/errors.ts";
 import type { Receiver } from "../../pipeline/receive.ts";
 import type { Element } from "../../pipeline/source/adapter.ts";
 import type { MessageIds } from "./ids.ts";
-import { messageOf, type Publish, readBeginning } from "./message.ts";
+import { type Delivery, type Publish, readBeginning } from "./message.ts";
 
 export interface IntakeOptions {
   config: BridgeConfig;
@@ -50,21 +52,11 @@ export interface Intake {
   close(): void;
 }
 
-/** A message of QoS 1 that is not acknowledged yet. */
-interface Delivery {
-  packetId: number;
-  isSettled: boolean;
-}
-
-type Taken = Element & {
-  /** Undefined: of QoS 0. */
-  delivery: Delivery | undefined;
-  bytes: number;
-};
+type Taken = Element & Pick<Publish, "delivery" | "bytes">;
 
 /** What waits to be stored has room for so much, and the packet that goes beyond. */
 const deliveryBytesMax = 33_554_432;
-/** Of messages of QoS 0: so many, and so large together, wait for a commit. */
+/** Of messages of QoS 0: so many, and so large together, wait for a commit, and the one that goes beyond. */
 const atMostOnceMax = 2_000;
 const atMostOnceBytesMax = 16_777_216;
 /** Stored together at most: all of it has room, or none. */
@@ -131,7 +123,7 @@ export function createIntake(options: IntakeOptions): Intake {
 
   /** What is left of it when the rest was dropped. */
   function withoutAtMostOnce(together: readonly Taken[]): readonly Taken[] {
-    return together.filter(({ bytes, delivery }) => {
+    return together.filter(({ delivery, bytes }) => {
       if (delivery) return true;
       counters.droppedWhenBusy += 1;
       countAtMostOnce(-1, -bytes);
@@ -146,10 +138,11 @@ export function createIntake(options: IntakeOptions): Intake {
     pause = clock.sleep(backOff.next(), ended.signal).then(() => {
       pause = undefined;
     });
+    releaseWithRoom();
   }
 
   function settle(together: readonly Taken[]) {
-    for (const { bytes, delivery } of together) {
+    for (const { delivery, bytes } of together) {
       if (!delivery) {
         countAtMostOnce(-1, -bytes);
         continue;
@@ -166,26 +159,33 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   function acknowledgeInOrder() {
-    const open = deliveries.findIndex(({ isSettled }) => !isSettled);
-    const packetIds = deliveries
-      .splice(0, open < 0 ? deliveries.length : open)
-      .map(({ packetId }) => packetId);
+    const packetIds: number[] = [];
+    for (const { isSettled, packetId } of deliveries) {
+      if (!isSettled) break;
+      packetIds.push(packetId);
+    }
+    deliveries.splice(0, packetIds.length);
     if (!closed.signal.aborted && packetIds.length > 0) {
       ids.acknowledged(packetIds);
       acknowledge(packetIds);
     }
-    if (hasRoom()) release();
+    releaseWithRoom();
   }
 
-  function release() {
-    held?.resolve();
+  function releaseWithRoom() {
+    if (!held || !hasRoom()) return;
+    held.resolve();
     held = undefined;
   }
 
   function hasRoom(): boolean {
     // What comes after the end is left to the broker, and its own end is to be seen.
     if (ended.signal.aborted) return true;
-    return deliveries.length < deliveriesMax && deliveryBytes < deliveryBytesMax;
+    if (deliveries.length >= deliveriesMax || deliveryBytes >= deliveryBytesMax) return false;
+    // Those that would be dropped need none.
+    return (
+      pause !== undefined || (atMostOnce.messages < atMostOnceMax && atMostOnce.bytes < atMostOnceBytesMax)
+    );
   }
 
   async function keepAliveWhileHeld() {
@@ -201,38 +201,38 @@ export function createIntake(options: IntakeOptions): Intake {
     if (ended.signal.aborted && storing === 0) stopped.resolve();
   }
 
-  function takeAtLeastOnce(publish: Publish, packetId: number) {
+  function takeAtLeastOnce(publish: Publish, delivery: Delivery) {
+    const { message, bytes } = publish;
+    const { packetId } = delivery;
     // Its first arrival answers for both.
-    if (publish.dup && ids.isOpen(packetId)) return;
-    const messageId = ids.idOf({ packetId, isDup: publish.dup });
-    const delivery: Delivery = { packetId, isSettled: isSkipped(publish) };
+    if (message.dup && ids.isOpen(packetId)) return;
+    message.messageId = ids.idOf({ packetId, isDup: message.dup });
+    delivery.isSettled = isSkipped(message);
     deliveries.push(delivery);
     if (delivery.isSettled) return acknowledgeInOrder();
-    deliveryBytes += publish.bytes;
-    gather(read(publish, { messageId, delivery }));
+    deliveryBytes += bytes;
+    gather(toKeep(publish));
   }
 
   function takeAtMostOnce(publish: Publish) {
-    if (isSkipped(publish)) return;
-    if (pause || atMostOnce.messages >= atMostOnceMax || atMostOnce.bytes >= atMostOnceBytesMax) {
+    if (isSkipped(publish.message)) return;
+    if (pause) {
       counters.droppedWhenBusy += 1;
       return;
     }
     countAtMostOnce(1, publish.bytes);
-    gather(read(publish, { messageId: undefined, delivery: undefined }));
+    gather(toKeep(publish));
   }
 
   /** What no store has room for would be withheld for ever, and all that comes behind it. */
-  function read(
-    publish: Publish,
-    { messageId, delivery }: { messageId: string | undefined; delivery: Delivery | undefined },
-  ): Taken {
-    const { bytes } = publish;
+  function toKeep(publish: Publish): Taken {
+    const { message, delivery, bytes } = publish;
     if (bytes > packetBytesMax) return { ...readBeginning(publish, packetBytesMax), delivery, bytes };
+    // It expires from now on, however long it then waits to be stored.
+    if (message.messageExpiryIntervalSeconds !== undefined) message.publishedAtUs = clock.nowUs();
     // Its payload is a view, which keeps all that was read together with it.
-    const kept = pause ? { ...publish, payload: Buffer.from(publish.payload) } : publish;
-    const message = messageOf(kept, { takenAtUs: clock.nowUs(), messageId });
-    return { kind: "message", message, delivery, bytes };
+    if (pause) message.payload = Buffer.from(message.payload);
+    return publish;
   }
 
   function countAtMostOnce(messages: number, bytes: number) {
@@ -241,7 +241,7 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   /** Without Retain As Published, RETAIN is set on what was kept from before the subscription. */
-  function isSkipped({ retain }: Publish): boolean {
+  function isSkipped({ retain }: Publish["message"]): boolean {
     if (!retain || config.retained) return false;
     counters.retainedSkipped += 1;
     return true;
@@ -250,15 +250,15 @@ export function createIntake(options: IntakeOptions): Intake {
   function end() {
     storeGathered();
     ended.abort();
-    release();
+    releaseWithRoom();
     checkStopped();
   }
 
   return {
     take(publish) {
       if (ended.signal.aborted) return;
-      if (publish.packetId === undefined) takeAtMostOnce(publish);
-      else takeAtLeastOnce(publish, publish.packetId);
+      if (publish.delivery) takeAtLeastOnce(publish, publish.delivery);
+      else takeAtMostOnce(publish);
     },
     room() {
       if (hasRoom()) return undefined;

@@ -3,20 +3,28 @@ import { quote } from "../../pipeline/judge.ts";
 import type { UserProperty } from "../../pipeline/message.ts";
 import type { Element, ReadMessage } from "../../pipeline/source/adapter.ts";
 
-/** What a PUBLISH packet says, as far as anybody wants to know. */
+/** The message of a PUBLISH packet, as the store is to get it, and what the packet says beside it. */
 export interface Publish {
-  topic: string;
+  kind: "message";
+  /** Its id, and when it was taken, are not the packet's to say. */
+  message: PublishedMessage;
+  /** Undefined: of QoS 0. */
+  delivery: Delivery | undefined;
+  /** Of all of the packet but its first ones. */
+  bytes: number;
+}
+
+/** A message of QoS 1 that is not acknowledged yet. */
+export interface Delivery {
+  packetId: number;
+  isSettled: boolean;
+}
+
+export interface PublishedMessage extends ReadMessage {
   payload: Buffer;
   qos: 0 | 1;
   retain: boolean;
   dup: boolean;
-  /** Undefined: of QoS 0. */
-  packetId: number | undefined;
-  /** Of all of the packet but its first ones. */
-  bytes: number;
-  contentType: string | undefined;
-  messageExpiryIntervalSeconds: number | undefined;
-  userProperties: readonly UserProperty[];
 }
 
 export const noUserProperties: readonly UserProperty[] = [];
@@ -35,42 +43,27 @@ export function readPublish({
   properties,
 }: IPublishPacket): Publish {
   return {
-    topic,
-    payload: typeof payload === "string" ? Buffer.from(payload) : payload,
-    qos: qos === 0 ? 0 : 1,
-    retain,
-    dup,
-    packetId: qos === 0 ? undefined : messageId,
+    kind: "message",
+    message: {
+      topic,
+      payload: typeof payload === "string" ? Buffer.from(payload) : payload,
+      qos: qos === 0 ? 0 : 1,
+      retain,
+      dup,
+      messageId: undefined,
+      publishedAtUs: undefined,
+      contentType: properties?.contentType,
+      messageExpiryIntervalSeconds: properties?.messageExpiryInterval,
+      userProperties: properties?.userProperties ? pairsOf(properties.userProperties) : noUserProperties,
+    },
+    delivery: qos === 0 || messageId === undefined ? undefined : { packetId: messageId, isSettled: false },
     bytes: length ?? payload.length,
-    contentType: properties?.contentType,
-    messageExpiryIntervalSeconds: properties?.messageExpiryInterval,
-    userProperties: properties?.userProperties ? pairsOf(properties.userProperties) : noUserProperties,
-  };
-}
-
-/** The message in a packet. What expires does so from `takenAtUs` on, however long it then waits to be stored. */
-export function messageOf(
-  publish: Publish,
-  { takenAtUs, messageId }: { takenAtUs: number; messageId: string | undefined },
-): ReadMessage {
-  const { topic, payload, qos, retain, dup, contentType, messageExpiryIntervalSeconds, userProperties } =
-    publish;
-  return {
-    topic,
-    payload,
-    qos,
-    retain,
-    dup,
-    messageId,
-    contentType,
-    messageExpiryIntervalSeconds,
-    publishedAtUs: messageExpiryIntervalSeconds === undefined ? undefined : takenAtUs,
-    userProperties,
   };
 }
 
 /** Of a packet that is too large, why, and the beginning of its payload, copied so that the rest can go. */
-export function readBeginning({ topic, payload, bytes }: Publish, packetBytesMax: number): Element {
+export function readBeginning({ message, bytes }: Publish, packetBytesMax: number): Element {
+  const { topic, payload } = message;
   const reason = `Cannot take a packet of ${bytes} bytes to topic ${quote(topic)}: limit is ${packetBytesMax}; the payload is cut off`;
   const body = Buffer.from(payload.subarray(0, beginningBytes));
   return { kind: "broken", path: "", reason, body };

@@ -17,9 +17,10 @@ const sendPacket = "_sendPacket";
 export function sendPubacks(client: MqttClient, packetIds: readonly number[]): void {
   if (!client.connected) return;
   const packets = Buffer.alloc(pubackBytes * packetIds.length);
-  for (const [index, packetId] of packetIds.entries()) {
-    packets.writeUInt16BE(pubackHeader, index * pubackBytes);
-    packets.writeUInt16BE(packetId, index * pubackBytes + 2);
+  let at = 0;
+  for (const packetId of packetIds) {
+    at = packets.writeUInt16BE(pubackHeader, at);
+    at = packets.writeUInt16BE(packetId, at);
   }
   client.stream.write(packets);
 }

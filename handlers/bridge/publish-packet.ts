@@ -5,7 +5,7 @@
  * Source: MQTT 5.0, 1.5, 2.1, 2.2.2 and 3.3; MQTT 3.1.1, 3.3.
  */
 import type { UserProperty } from "../../pipeline/message.ts";
-import { noUserProperties, type Publish } from "./message.ts";
+import { noUserProperties, type Publish, type PublishedMessage } from "./message.ts";
 
 const publish = 3;
 /** Of a Variable Byte Integer: seven of each of four bytes. */
@@ -34,20 +34,25 @@ export function parsePublish(packet: PacketReader, protocolVersion: 4 | 5): Publ
   // One by one: to spread them takes about as long as all the rest.
   const { contentType, messageExpiryIntervalSeconds, userProperties } = properties;
   return {
-    topic,
-    payload: packet.rest(),
-    qos,
-    retain: (header & 1) !== 0,
-    dup: (header & 8) !== 0,
-    packetId,
+    kind: "message",
+    message: {
+      topic,
+      payload: packet.rest(),
+      qos,
+      retain: (header & 1) !== 0,
+      dup: (header & 8) !== 0,
+      messageId: undefined,
+      publishedAtUs: undefined,
+      contentType,
+      messageExpiryIntervalSeconds,
+      userProperties,
+    },
+    delivery: packetId === undefined ? undefined : { packetId, isSettled: false },
     bytes: bodyBytes,
-    contentType,
-    messageExpiryIntervalSeconds,
-    userProperties,
   };
 }
 
-type Properties = Pick<Publish, "contentType" | "messageExpiryIntervalSeconds" | "userProperties">;
+type Properties = Pick<PublishedMessage, "contentType" | "messageExpiryIntervalSeconds" | "userProperties">;
 
 const noProperties: Properties = {
   contentType: undefined,

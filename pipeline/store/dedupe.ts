@@ -169,10 +169,11 @@ export class DedupeTable {
   /** The identities from `sequence` on, one after another. */
   packFrom(sequence: number): Uint8Array {
     const packed = new Uint32Array((this.#next - sequence) * wordsPerEntry);
-    for (let at = sequence; at < this.#next; at++) {
-      const word = (at & (this.#capacity - 1)) * wordsPerEntry;
-      packed.set(this.#words.subarray(word, word + wordsPerEntry), (at - sequence) * wordsPerEntry);
-    }
+    const start = (sequence & (this.#capacity - 1)) * wordsPerEntry;
+    const untilEnd = this.#words.subarray(start, start + packed.length);
+    packed.set(untilEnd);
+    // The ring begins again behind its end.
+    packed.set(this.#words.subarray(0, packed.length - untilEnd.length), untilEnd.length);
     return new Uint8Array(packed.buffer);
   }
 

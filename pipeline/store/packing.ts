@@ -3,12 +3,14 @@
  * the whole slab behind each payload that is a view on one.
  *
  * ```
- * requests:u32 { rows:u32 { source topic properties? met? arrivedUs:f64 identity? verdict payload } }
- * text and bytes: length:u32 content · optional ones: present:u8 first
+ * { rows:u32 { source? topic properties? met? arrivedUs:f64 identity verdict payload } }
+ * text and bytes: length:u32 content · optional ones: present:u8 first · no source: that of the row before
  * ```
  */
-import type { DeadLetterReason, Verdict } from "./batch-store.ts";
+import type { Arrival, DeadLetterReason, Verdict } from "./batch-store.ts";
+import { packMet } from "./sqlite/last-values.ts";
 import type { ArrivalRow } from "./sqlite/messages.ts";
+import { packProperties } from "./sqlite/properties.ts";
 
 const kinds = ["accepted", "expired", "filtered", "deadLettered"] as const satisfies Verdict["kind"][];
 
@@ -16,51 +18,72 @@ const kinds = ["accepted", "expired", "filtered", "deadLettered"] as const satis
 const rowBytesMax = 96;
 /** UTF-8 bytes for one UTF-16 code unit, at most. Source: RFC 3629, 3. */
 const utf8BytesMax = 3;
+const firstBytes = 1024;
+const noIdentity = new Uint8Array(0);
 
-export function packRequests(requests: readonly (readonly ArrivalRow[])[]): ArrayBuffer {
-  let bytesMax = 4;
-  for (const rows of requests) {
-    bytesMax += 4;
-    for (const row of rows) bytesMax += packedBytesMax(row);
+/** Packs requests as they come, so that nothing else of them is held until they cross. */
+export class RequestPacker {
+  #writer = new Writer(firstBytes);
+
+  /** Errors: nothing of the request is packed then. */
+  add(arrivals: readonly Arrival[]): void {
+    const start = this.#writer.at;
+    try {
+      this.#writer.reserve(4);
+      this.#writer.u32(arrivals.length);
+      let source: string | undefined;
+      for (const arrival of arrivals) {
+        packRow(this.#writer, arrival, source);
+        source = arrival.message.source;
+      }
+    } catch (error) {
+      this.#writer.at = start;
+      throw error;
+    }
   }
-  const writer = new Writer(bytesMax);
-  writer.u32(requests.length);
-  for (const rows of requests) {
-    writer.u32(rows.length);
-    for (const row of rows) packRow(writer, row);
+
+  /** All that were added, to be unpacked by their number; the packer is empty then. */
+  take(): ArrayBuffer {
+    const packed = this.#writer.buffer.buffer;
+    this.#writer = new Writer(firstBytes);
+    return packed;
   }
-  return writer.buffer.buffer;
 }
 
-export function unpackRequests(packed: ArrayBuffer): ArrivalRow[][] {
-  const reader = new Reader(Buffer.from(packed));
-  return Array.from({ length: reader.u32() }, () =>
-    Array.from({ length: reader.u32() }, () => unpackRow(reader)),
-  );
+export function unpackRequests(packed: ArrayBuffer, count: number): ArrivalRow[][] {
+  const reader = new Reader(packed);
+  return Array.from({ length: count }, () => unpackRequest(reader));
 }
 
-function packedBytesMax({ source, topic, properties, met, payload, verdict }: ArrivalRow): number {
-  let characters = source.length + topic.length + (properties?.length ?? 0) + (met?.length ?? 0);
-  if (verdict.kind === "filtered") characters += verdict.reason.length;
-  if (verdict.kind === "deadLettered") {
-    characters += verdict.reason.length + verdict.path.length + verdict.detail.length;
-  }
-  return rowBytesMax + characters * utf8BytesMax + payload.length;
+function unpackRequest(reader: Reader): ArrivalRow[] {
+  let source = "";
+  return Array.from({ length: reader.u32() }, () => {
+    const row = unpackRow(reader, source);
+    source = row.source;
+    return row;
+  });
 }
 
-function packRow(writer: Writer, row: ArrivalRow): void {
-  writer.text(row.source);
-  writer.text(row.topic);
-  writer.optionalText(row.properties);
-  writer.optionalText(row.met);
-  writer.f64(row.arrivedAtUs);
-  writer.bytes(row.identity ?? new Uint8Array(0));
-  packVerdict(writer, row.verdict);
-  writer.bytes(row.payload);
+function packRow(writer: Writer, arrival: Arrival, sourceBefore: string | undefined): void {
+  const { message, arrivedAtUs, identity, verdict } = arrival;
+  const { source, topic, payload } = message;
+  const properties = packProperties(message);
+  const met = packMet(arrival.met);
+  const characters =
+    source.length + topic.length + (properties?.length ?? 0) + (met?.length ?? 0) + charactersOf(verdict);
+  writer.reserve(rowBytesMax + characters * utf8BytesMax + payload.length);
+  writer.optionalText(source === sourceBefore ? null : source);
+  writer.text(topic);
+  writer.optionalText(properties);
+  writer.optionalText(met);
+  writer.f64(arrivedAtUs);
+  writer.bytes(identity ?? noIdentity);
+  packVerdict(writer, verdict);
+  writer.bytes(payload);
 }
 
-function unpackRow(reader: Reader): ArrivalRow {
-  const source = reader.text();
+function unpackRow(reader: Reader, sourceBefore: string): ArrivalRow {
+  const source = reader.optionalText() ?? sourceBefore;
   const topic = reader.text();
   const properties = reader.optionalText();
   const met = reader.optionalText();
@@ -78,6 +101,12 @@ function unpackRow(reader: Reader): ArrivalRow {
     met,
     payload,
   };
+}
+
+function charactersOf(verdict: Verdict): number {
+  if (verdict.kind === "filtered") return verdict.reason.length;
+  if (verdict.kind !== "deadLettered") return 0;
+  return verdict.reason.length + verdict.path.length + verdict.detail.length;
 }
 
 function packVerdict(writer: Writer, verdict: Verdict): void {
@@ -119,29 +148,44 @@ function unpackVerdict(reader: Reader): Verdict {
 }
 
 class Writer {
-  readonly buffer: Buffer<ArrayBuffer>;
-  #at = 0;
+  buffer: Buffer<ArrayBuffer>;
+  at = 0;
+  #numbers: DataView;
 
   constructor(bytes: number) {
-    this.buffer = Buffer.from(new ArrayBuffer(bytes));
+    this.buffer = Buffer.allocUnsafeSlow(bytes);
+    this.#numbers = new DataView(this.buffer.buffer);
+  }
+
+  /** To be called before so much is written. */
+  reserve(bytes: number): void {
+    const wanted = this.at + bytes;
+    if (wanted <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(wanted, 2 * this.buffer.length));
+    this.buffer.copy(larger, 0, 0, this.at);
+    this.buffer = larger;
+    this.#numbers = new DataView(larger.buffer);
   }
 
   u8(value: number): void {
-    this.#at = this.buffer.writeUInt8(value, this.#at);
+    this.#numbers.setUint8(this.at, value);
+    this.at += 1;
   }
 
   u32(value: number): void {
-    this.#at = this.buffer.writeUInt32LE(value, this.#at);
+    this.#numbers.setUint32(this.at, value, true);
+    this.at += 4;
   }
 
   f64(value: number): void {
-    this.#at = this.buffer.writeDoubleLE(value, this.#at);
+    this.#numbers.setFloat64(this.at, value, true);
+    this.at += 8;
   }
 
   text(value: string): void {
-    const length = this.buffer.write(value, this.#at + 4);
+    const length = this.buffer.write(value, this.at + 4);
     this.u32(length);
-    this.#at += length;
+    this.at += length;
   }
 
   optionalText(value: string | null): void {
@@ -151,29 +195,31 @@ class Writer {
 
   bytes(value: Uint8Array): void {
     this.u32(value.length);
-    this.buffer.set(value, this.#at);
-    this.#at += value.length;
+    this.buffer.set(value, this.at);
+    this.at += value.length;
   }
 }
 
 class Reader {
   readonly #buffer: Buffer;
+  readonly #numbers: DataView;
   #at = 0;
 
-  constructor(buffer: Buffer) {
-    this.#buffer = buffer;
+  constructor(packed: ArrayBuffer) {
+    this.#buffer = Buffer.from(packed);
+    this.#numbers = new DataView(packed);
   }
 
   u8(): number {
-    return this.#buffer.readUInt8(this.#skip(1));
+    return this.#numbers.getUint8(this.#skip(1));
   }
 
   u32(): number {
-    return this.#buffer.readUInt32LE(this.#skip(4));
+    return this.#numbers.getUint32(this.#skip(4), true);
   }
 
   f64(): number {
-    return this.#buffer.readDoubleLE(this.#skip(8));
+    return this.#numbers.getFloat64(this.#skip(8), true);
   }
 
   text(): string {

@@ -1,7 +1,6 @@
 import type { Transferable } from "node:worker_threads";
-import type { AppendResult, DeadLetterStore, Lane } from "./batch-store.ts";
-import { packRequests } from "./packing.ts";
-import type { ArrivalRow } from "./sqlite/messages.ts";
+import type { AppendResult, Arrival, DeadLetterStore, Lane } from "./batch-store.ts";
+import { RequestPacker } from "./packing.ts";
 import {
   type Call,
   type Commit,
@@ -29,7 +28,8 @@ interface Waiting {
 export class WriterClient {
   readonly #channel: Channel;
   readonly #waiting = new Map<number, Waiting>();
-  #gathered: { id: number; rows: readonly ArrivalRow[] }[] = [];
+  readonly #gathered = new RequestPacker();
+  #gatheredIds: number[] = [];
   #lastId = 0;
   #failure: Error | undefined;
 
@@ -48,12 +48,12 @@ export class WriterClient {
   }
 
   /** Requests of one turn of the event loop cross together. */
-  append(rows: readonly ArrivalRow[]): Promise<AppendResult> {
+  async append(arrivals: readonly Arrival[]): Promise<AppendResult> {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#gathered.add(arrivals);
+    if (this.#gatheredIds.length === 0) setImmediate(() => this.#post());
     const { id, promise } = this.#wait<AppendResult>();
-    if (this.#failure === undefined) {
-      if (this.#gathered.length === 0) setImmediate(() => this.#post());
-      this.#gathered.push({ id, rows });
-    }
+    this.#gatheredIds.push(id);
     return promise;
   }
 
@@ -74,7 +74,7 @@ export class WriterClient {
   fail(error: Error): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    this.#gathered = [];
+    this.#gatheredIds = [];
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
@@ -89,10 +89,10 @@ export class WriterClient {
   }
 
   #post(): void {
-    if (this.#gathered.length === 0) return;
-    const packed = packRequests(this.#gathered.map(({ rows }) => rows));
-    this.#channel.postMessage({ kind: "append", ids: this.#gathered.map(({ id }) => id), packed }, [packed]);
-    this.#gathered = [];
+    if (this.#gatheredIds.length === 0) return;
+    const packed = this.#gathered.take();
+    this.#channel.postMessage({ kind: "append", ids: this.#gatheredIds, packed }, [packed]);
+    this.#gatheredIds = [];
   }
 
   #settle(reply: Reply): void {

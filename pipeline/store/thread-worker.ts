@@ -32,7 +32,7 @@ function serve(port: MessagePort, replies: Replies, store: SqliteStore, hello: H
   port.on("message", (message: ToWriter) => {
     switch (message.kind) {
       case "append": {
-        const requests = unpackRequests(message.packed);
+        const requests = unpackRequests(message.packed, message.ids.length);
         for (const [index, rows] of requests.entries()) {
           replies.when(message.ids[index] ?? 0, store.appendRows(rows));
         }

@@ -3,7 +3,6 @@ import { toError } from "../errors.ts";
 import { type LaneName, laneKey } from "../message.ts";
 import type { BatchStore, Lane, Ledger, StoredLastValue, StoreOptions } from "./batch-store.ts";
 import { LaneReader } from "./sqlite/lane-reader.ts";
-import { toArrivalRow } from "./sqlite/messages.ts";
 import { openReader } from "./sqlite/open.ts";
 import { joinLane } from "./sqlite.ts";
 import { receiveHello, remoteDeadLetters, remoteLane, WriterClient } from "./thread-client.ts";
@@ -55,7 +54,7 @@ export async function openThreadedStore(
   return {
     instanceId: hello.instanceId,
     notices: hello.notices,
-    append: async (arrivals) => client.append(arrivals.map(toArrivalRow)),
+    append: (arrivals) => client.append(arrivals),
     lane: lanes,
     deadLetters: remoteDeadLetters(client),
     lastValues: () => client.call<StoredLastValue[]>({ target: "store", method: "lastValues" }),

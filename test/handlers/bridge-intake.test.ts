@@ -152,7 +152,8 @@ describe("createIntake", () => {
     await take(1);
     receiver.calls[0]?.fail(full);
     await clock.asleep();
-    intake.take({ ...readPublish(publishPacket({ messageId: 2 })), payload: read.subarray(0, 1) });
+    const second = readPublish(publishPacket({ messageId: 2 }));
+    intake.take({ ...second, message: { ...second.message, payload: read.subarray(0, 1) } });
     await turn();
     clock.advance(1_000);
     await receiver.until(3);
@@ -304,21 +305,39 @@ describe("createIntake", () => {
     expect(withheld).toEqual(["Full", undefined]);
   });
 
-  it("take() drops and counts messages of QoS 0 beyond so many that wait", async () => {
-    const { take, takeAtOnce, receiver, counters } = open();
-    for (let n = 0; n < 2_003; n++) takeAtOnce(0, { qos: 0 });
+  it("take() stops the client while so many messages of QoS 0 wait, and drops none", async () => {
+    const { takeAtOnce, receiver, counters } = open();
+    for (let n = 1; n < 2_000; n++) expect(takeAtOnce(0, { qos: 0 }).hasGoneOn).toBe(true);
+    const last = takeAtOnce(0, { qos: 0 });
     await turn();
-    expect(counters.droppedWhenBusy).toBe(3);
-    for (const call of receiver.calls) call.accept();
+    expect(last.hasGoneOn).toBe(false);
+    receiver.calls[0]?.accept();
     await turn();
-    await take(0, { qos: 0 });
-    expect(counters.droppedWhenBusy).toBe(3);
+    expect(last.hasGoneOn).toBe(true);
+    expect(counters.droppedWhenBusy).toBe(0);
   });
 
-  it("take() drops and counts messages of QoS 0 when so many bytes wait", async () => {
-    const { takeAtOnce, counters } = open();
-    for (let n = 0; n < 18; n++) takeAtOnce(0, { qos: 0, payload: "x".repeat(1_048_576) });
-    expect(counters.droppedWhenBusy).toBe(2);
+  it("take() stops the client while so many bytes of QoS 0 wait", async () => {
+    const { takeAtOnce } = open();
+    const payload = "x".repeat(1_048_576);
+    for (let n = 1; n < 16; n++) expect(takeAtOnce(0, { qos: 0, payload }).hasGoneOn).toBe(true);
+    const last = takeAtOnce(0, { qos: 0, payload });
+    await turn();
+    expect(last.hasGoneOn).toBe(false);
+  });
+
+  it("take() lets the client go on when messages of QoS 0 that it waits for cannot be stored", async () => {
+    const { takeAtOnce, receiver, clock, counters } = open();
+    let last = takeAtOnce(0, { qos: 0 });
+    for (let n = 2; n <= 2_000; n++) last = takeAtOnce(0, { qos: 0 });
+    await turn();
+    expect(last.hasGoneOn).toBe(false);
+    receiver.calls[0]?.fail(full);
+    await clock.asleep();
+    await turn();
+    expect(last.hasGoneOn).toBe(true);
+    expect(takeAtOnce(0, { qos: 0 }).hasGoneOn).toBe(true);
+    expect(counters.droppedWhenBusy).toBe(256 + 1);
   });
 
   it("stop() acknowledges what is being stored, and takes nothing more", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { messageOf, readPublish } from "../../handlers/bridge/message.ts";
+import { readPublish } from "../../handlers/bridge/message.ts";
 import { clientOptions } from "../../handlers/bridge/options.ts";
 import { describeFailure, describeReasonCode } from "../../handlers/bridge/reasons.ts";
 import { bridgeConfig, publishPacket } from "./bridge-setup.ts";
@@ -38,20 +38,25 @@ describe("clientOptions", () => {
   });
 });
 
-describe("messageOf", () => {
+describe("readPublish", () => {
   it("leaves out what MQTT 3.1.1 does not have", () => {
-    const packet = publishPacket({ payload: Buffer.from("x"), retain: true, dup: true });
-    expect(messageOf(readPublish(packet), { takenAtUs: 5, messageId: "id" })).toEqual({
-      topic: "plant/a",
-      payload: Buffer.from("x"),
-      qos: 1,
-      retain: true,
-      dup: true,
-      messageId: "id",
-      contentType: undefined,
-      messageExpiryIntervalSeconds: undefined,
-      publishedAtUs: undefined,
-      userProperties: [],
+    const packet = publishPacket({ payload: Buffer.from("x"), retain: true, dup: true, messageId: 7 });
+    expect(readPublish(packet)).toEqual({
+      kind: "message",
+      message: {
+        topic: "plant/a",
+        payload: Buffer.from("x"),
+        qos: 1,
+        retain: true,
+        dup: true,
+        messageId: undefined,
+        contentType: undefined,
+        messageExpiryIntervalSeconds: undefined,
+        publishedAtUs: undefined,
+        userProperties: [],
+      },
+      delivery: { packetId: 7, isSettled: false },
+      bytes: 1,
     });
   });
 });

@@ -74,7 +74,7 @@ describe("parsePublish", () => {
     const read = parse(
       bytesOf("32 1c 0001 61 0001 14 26 0001 62 0000 26 0001 61 0001 31 26 0001 62 0001 32 7b7d"),
     );
-    expect(read).toMatchObject({
+    expect(read?.message).toMatchObject({
       userProperties: [
         ["b", ""],
         ["a", "1"],
@@ -86,10 +86,8 @@ describe("parsePublish", () => {
 
   it("reads the flags of a repeat of QoS 1", () => {
     expect(parse(bytesOf("3b 06 0001 61 0102 00"))).toMatchObject({
-      qos: 1,
-      dup: true,
-      retain: true,
-      packetId: 258,
+      message: { qos: 1, dup: true, retain: true },
+      delivery: { packetId: 258, isSettled: false },
       bytes: 6,
     });
   });

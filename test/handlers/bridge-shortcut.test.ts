@@ -33,7 +33,7 @@ function open(options: Partial<ShortcutOptions> = {}) {
   openShortcut(stream, {
     protocolVersion,
     isOpen: () => true,
-    take: ({ payload }) => arrived.push(`taken ${payload}`),
+    take: ({ message }) => arrived.push(`taken ${message.payload}`),
     room: () => undefined,
     ...options,
   });
@@ -117,8 +117,8 @@ describe("openShortcut", () => {
 
   it("takes nothing more of what came once the stream is destroyed", async () => {
     const { stream, arrived } = open({
-      take({ payload }) {
-        arrived.push(`taken ${payload}`);
+      take({ message }) {
+        arrived.push(`taken ${message.payload}`);
         stream.destroy();
       },
     });

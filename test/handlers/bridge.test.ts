@@ -194,6 +194,20 @@ describe("createBridge", () => {
     expect(acknowledged(connection)).toEqual([]);
   });
 
+  it("run() reads a burst of QoS 0 no faster than it is stored, and drops nothing of it", async () => {
+    const { bridge, connection, receiver } = await connected();
+    const count = 4_500;
+    const taken = () => receiver.calls.reduce((sum, { elements }) => sum + elements.length, 0);
+    connection.send(...Array.from({ length: count }, () => publish(1, { qos: 0 })));
+    await receiver.until(8);
+    expect(taken()).toBe(2_000);
+    for (let call = 0; call < receiver.calls.length || taken() < count; call++) {
+      await receiver.until(call + 1);
+      receiver.calls[call]?.accept();
+    }
+    expect(bridge.report().droppedWhenBusy).toBe(0);
+  });
+
   it("run() keeps the connection alive as often as the broker wants it while nothing more is read", async () => {
     const peer = await startPeer();
     const started = run({ url: peer.url, maxInflightMessages: 1 });

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createJudge } from "../../pipeline/judge.ts";
 import {
   LastValues,
@@ -179,7 +179,27 @@ describe("LastValues", () => {
     const long = { source: "plant", topic: "x".repeat(lastValueKeyCharsMax) };
     meet(1, input, long)(true);
     expect(known(input, long)).toBeUndefined();
-    expect(forgotten).toHaveLength(1);
+    expect(forgotten).toEqual([
+      `Mapping m: the names of its place have more than ${lastValueKeyCharsMax} characters`,
+    ]);
+  });
+
+  it("puts together no names that are too long, however many members a message has", () => {
+    const { lastValues } = setUp();
+    const chars = (topic: string) => {
+      const stringify = vi.spyOn(JSON, "stringify");
+      const recall = lastValues.recall({ source: "plant", topic });
+      for (let index = 0; index < 100; index += 1) {
+        const member = { ...input, member: `["m${index}"]` };
+        recall.last(member);
+        recall.meet(member, index);
+      }
+      const { results } = stringify.mock;
+      const made = results.reduce((sum, { value }) => sum + String(value).length, 0);
+      stringify.mockRestore();
+      return made;
+    };
+    expect(chars("x".repeat(65_535))).toBeLessThan(chars("short"));
   });
 });
 
@@ -247,6 +267,19 @@ describe("receive() with last values", () => {
     expect([known(), await stored()]).toEqual(["2", ["2"]]);
     await receive(element({}));
     expect(await values()).toEqual([1, 2, 2]);
+  });
+
+  it("takes no last value from the repeats among the messages of a request", async () => {
+    const { receive, known, stored } = openDoor();
+    await receive(element({ t: 1 }, { messageId: "1" }), element({ t: 2 }, { messageId: "2" }));
+    const result = await receive(
+      element({}),
+      element({ t: 1 }, { messageId: "1" }),
+      element({ t: 3 }, { messageId: "3" }),
+      element({ t: 2 }, { messageId: "2" }),
+    );
+    expect(result).toMatchObject({ accepted: 2, duplicates: 2 });
+    expect([known(), await stored()]).toEqual(["3", ["3"]]);
   });
 
   it("takes no last value from a request that could not be stored", async () => {

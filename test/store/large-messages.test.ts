@@ -1,14 +1,9 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { type BatchStore, readBytesMax } from "../../pipeline/store/batch-store.ts";
 import { openMemoryStore } from "../../pipeline/store/memory.ts";
 import { openSqliteStore } from "../../pipeline/store/sqlite.ts";
 import { arrival, metricsLane, owedBy, roomy } from "./arrivals.ts";
 import { createFolder } from "./sqlite-folder.ts";
-
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
 
 const openers = [
   ["memory", async () => openMemoryStore(roomy)],
@@ -17,7 +12,7 @@ const openers = [
     async () => {
       const { path, remove } = createFolder();
       const store = await openSqliteStore({ ...roomy, path });
-      closing.push(async () => {
+      onTestFinished(async () => {
         await store.close();
         remove();
       });

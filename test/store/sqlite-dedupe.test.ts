@@ -150,6 +150,17 @@ describe("DedupeTable", () => {
     }
   });
 
+  it("packs entries that go on at the beginning of its ring", () => {
+    const table = new DedupeTable({ windowSeconds, entriesMax });
+    for (let at = 0; at < 1_020; at++) {
+      table.add(identityOf("s", `${at}`, "body"), startUs);
+      table.evict(startUs);
+    }
+    const added = Array.from({ length: 10 }, (_, at) => identityOf("s", `new ${at}`, "body"));
+    for (const identity of added) table.add(identity, startUs);
+    expect(Buffer.from(table.packFrom(1_020))).toEqual(Buffer.concat(added));
+  });
+
   it("packs what restore() takes back", () => {
     const table = new DedupeTable({ windowSeconds, entriesMax: 5000 });
     for (let at = 0; at < 3000; at++) table.add(identityOf("s", `${at}`, "body"), startUs);

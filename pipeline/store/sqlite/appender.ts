@@ -194,7 +194,7 @@ export class Appender {
           lastId++;
           const mask = lanes.known(verdict.lanes);
           if (mask === 0) continue;
-          messages.insert(lastId, row, { ...verdict, lanes: mask });
+          messages.insert(row, { id: lastId, lanes: mask, expiresAtUs: verdict.expiresAtUs });
           owedIds?.add(mask, lastId);
           owed.set(mask, (owed.get(mask) ?? 0) + 1);
         } else if (verdict.kind === "deadLettered") {

@@ -66,15 +66,14 @@ export class Messages {
   }
 
   insert(
-    id: number,
     row: Pick<ArrivalRow, "source" | "topic" | "properties" | "payload" | "arrivedAtUs">,
-    verdict: { lanes: number; expiresAtUs?: number | undefined },
+    { id, lanes, expiresAtUs }: { id: number; lanes: number; expiresAtUs?: number | undefined },
   ): void {
     this.#insert.run(
       id,
-      verdict.lanes,
+      lanes,
       row.arrivedAtUs,
-      verdict.expiresAtUs ?? null,
+      expiresAtUs ?? null,
       row.source,
       row.topic,
       row.properties,

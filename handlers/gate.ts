@@ -27,22 +27,24 @@ export function createGate(countMax: number, behind?: Gate): Gate {
 }
 
 /** What one request takes of a gate bit by bit, and gives back at once. */
-export interface Share {
-  /** Errors: NoRoomError. */
-  take(count: number): void;
-  giveBack(): void;
-}
+export class Share {
+  readonly #gate: Gate;
+  #taken = 0;
 
-export function createShare(gate: Gate): Share {
-  let taken = 0;
-  return {
-    take(count) {
-      if (!gate.enter(count)) throw new NoRoomError("Cannot take the request: there is no memory for it now");
-      taken += count;
-    },
-    giveBack() {
-      gate.leave(taken);
-      taken = 0;
-    },
-  };
+  constructor(gate: Gate) {
+    this.#gate = gate;
+  }
+
+  /** Errors: NoRoomError. */
+  take(count: number): void {
+    if (!this.#gate.enter(count)) {
+      throw new NoRoomError("Cannot take the request: there is no memory for it now");
+    }
+    this.#taken += count;
+  }
+
+  giveBack(): void {
+    this.#gate.leave(this.#taken);
+    this.#taken = 0;
+  }
 }

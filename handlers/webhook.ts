@@ -19,8 +19,8 @@ import type { RefusalReason, RequestCounters } from "../pipeline/refusals.ts";
 import type { Adapter, Envelope, Stored } from "../pipeline/source/adapter.ts";
 import { withTraceHeaders } from "../pipeline/source/trace-headers.ts";
 import type { Authentication, Authenticator } from "./authentication/authentication.ts";
-import { BodyCutError, BodyTooLargeError, readBody } from "./body.ts";
-import { createShare, type Gate, NoRoomError, type Share } from "./gate.ts";
+import { BodyCutError, BodyTooLargeError, incomingOf, readBody } from "./body.ts";
+import { type Gate, NoRoomError, Share } from "./gate.ts";
 import { createHandshakes } from "./handshake.ts";
 import { createLogLimit } from "./log-limit.ts";
 import { methodNotAllowed, type ProblemOptions, type ProblemStatus, problem } from "./problem.ts";
@@ -151,20 +151,33 @@ export function createWebhook(options: WebhookOptions): Handler {
     }
   }
 
-  async function store(c: Context, room: Share): Promise<Response> {
+  /** For one that has a place. */
+  async function take(c: Context): Promise<Response> {
     const request = c.req.raw;
-    const body = await readBody(request, { bytesMax: bodyBytesMax, room });
-    if (authenticator.checkBody) {
-      const authentication = authenticator.checkBody(c, body);
-      if (authentication !== "granted") return turnAway(authentication);
+    const room = new Share(options.bodies);
+    try {
+      const encoding = request.headers.get("content-encoding");
+      if (encoding !== null && encoding.toLowerCase() !== "identity") {
+        return refuse("badEnvelope", 415, "Cannot read an encoded body: wanted no Content-Encoding");
+      }
+      const body = await readBody(request, { bytesMax: bodyBytesMax, room, incoming: incomingOf(c.env) });
+      if (authenticator.checkBody) {
+        const authentication = authenticator.checkBody(c, body);
+        if (authentication !== "granted") return turnAway(authentication);
+      }
+      const handshake = shakeHands && answerHandshake(request, body);
+      if (handshake) return handshake;
+      const envelope = readEnvelope(request, body);
+      room.take(envelope.elements.length * elementBytes);
+      const stored = await receiver.receive(source, envelope, waitOptions);
+      countIgnored(envelope, counters);
+      return answer(adapter, stored);
+    } catch (error) {
+      return fail(error);
+    } finally {
+      room.giveBack();
+      gate.leave();
     }
-    const handshake = shakeHands && answerHandshake(request, body);
-    if (handshake) return handshake;
-    const envelope = readEnvelope(request, body);
-    room.take(envelope.elements.length * elementBytes);
-    const stored = await receiver.receive(source, envelope, waitOptions);
-    countIgnored(envelope, counters);
-    return answer(adapter, stored);
   }
 
   function fail(error: unknown): Response {
@@ -184,26 +197,13 @@ export function createWebhook(options: WebhookOptions): Handler {
     return later("overloaded", "Cannot take the request now: the gateway failed unexpectedly");
   }
 
-  return async (c) => {
-    const request = c.req.raw;
-    if (request.method !== "POST") return answerOther(c);
+  return (c) => {
+    if (c.req.raw.method !== "POST") return answerOther(c);
     const authentication = authenticator.check(c);
     if (authentication !== "granted") return turnAway(authentication);
     if (options.isStopping()) return later("stopping", "Cannot take the request: the gateway is stopping");
     if (!gate.enter()) return later("overloaded", "Cannot take the request: too many are waiting");
-    const room = createShare(options.bodies);
-    try {
-      const encoding = request.headers.get("content-encoding");
-      if (encoding !== null && encoding.toLowerCase() !== "identity") {
-        return refuse("badEnvelope", 415, "Cannot read an encoded body: wanted no Content-Encoding");
-      }
-      return await store(c, room);
-    } catch (error) {
-      return fail(error);
-    } finally {
-      room.giveBack();
-      gate.leave();
-    }
+    return take(c);
   };
 }
 

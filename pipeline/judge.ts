@@ -110,17 +110,17 @@ export function createJudge({ format, lanes, payloadBytesMax, onOddities, admits
     judge(source, message, times, recall) {
       const expiresAtUs = expiryOf(message, times);
       if (expiresAtUs !== undefined && times.arrivedAtUs >= expiresAtUs) return { kind: "expired" };
-      const throttledBy: string[] = [];
+      let throttledBy: string[] | undefined;
       const verdict = checkPayload(source, message, {
         recall,
         admits(limit, met) {
           const passes = admits === undefined || admits(limit, met);
-          if (!passes) throttledBy.push(limit.name);
+          if (!passes) throttledBy = [...(throttledBy ?? []), limit.name];
           return passes;
         },
       });
       if (verdict.kind !== "accepted") return verdict;
-      return { ...verdict, expiresAtUs, throttledBy: throttledBy.length === 0 ? undefined : throttledBy };
+      return { kind: "accepted", lanes: verdict.lanes, expiresAtUs, throttledBy };
     },
   };
 }

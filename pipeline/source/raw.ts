@@ -12,64 +12,68 @@ import { requestTopic } from "./request-topic.ts";
 /** Reads messages whose metadata stands in headers `Mqtt-…`. */
 export const createRawAdapter: CreateAdapter = () => ({
   read(request) {
-    const fields = new HeaderFields(request.headers);
+    const { headers } = request;
+    const issues: Issue[] = [];
     const message: ReadMessage = {
-      topic: readTopic(fields, request),
+      topic: readTopic(request, issues),
       payload: request.body,
-      qos: fields.read("Mqtt-Qos", "0, 1 or 2", parseQos),
-      retain: fields.read("Mqtt-Retain", "true or false", parseBoolean),
-      clientId: fields.text("Mqtt-Client-Id"),
-      messageId: fields.text("Mqtt-Message-Id"),
-      publishedAtUs: fields.read(
-        "Mqtt-Published-At",
-        "RFC 3339, or milliseconds since 1970",
-        parsePublishedAt,
-      ),
-      messageExpiryIntervalSeconds: fields.read(
-        "Mqtt-Message-Expiry-Interval",
-        `an integer from 0 to ${expirySecondsMax}`,
-        parseExpiry,
-      ),
-      contentType: fields.text("Mqtt-Content-Type"),
-      userProperties:
-        fields.read("Mqtt-User-Property", "name=value, both percent-encoded", parseUserProperties) ?? [],
+      qos: readField(headers, qos, issues),
+      retain: readField(headers, retain, issues),
+      clientId: headerText(headers, "mqtt-client-id"),
+      messageId: headerText(headers, "mqtt-message-id"),
+      publishedAtUs: readField(headers, publishedAtUs, issues),
+      messageExpiryIntervalSeconds: readField(headers, expirySeconds, issues),
+      contentType: headerText(headers, "mqtt-content-type"),
+      userProperties: readField(headers, userProperties, issues) ?? [],
     };
-    if (fields.issues.length > 0) throw brokenBody("raw", fields.issues);
+    if (issues.length > 0) throw brokenBody("raw", issues);
     return { elements: [{ kind: "message", message }], isArray: false };
   },
 });
 
-/** Headers by name, with a list of what could not be read. */
-class HeaderFields {
-  readonly issues: Issue[] = [];
-  readonly #headers: Headers;
-
-  constructor(headers: Headers) {
-    this.#headers = headers;
-  }
-
-  text(name: string): string | undefined {
-    return headerText(this.#headers, name);
-  }
-
-  /** What `parse` makes of a header, which gives undefined when it cannot. */
-  read<T>(name: string, wanted: string, parse: (text: string) => T | undefined): T | undefined {
-    const text = this.text(name);
-    const value = text === undefined ? undefined : parse(text);
-    if (text !== undefined && value === undefined) this.refuse(name, "another text", wanted);
-    return value;
-  }
-
-  refuse(path: string, met: string, wanted: string): void {
-    this.issues.push({ path, message: `met ${met}, wanted ${wanted}` });
-  }
+/** A header that is more than a text. */
+interface Field<T> {
+  /** In lower case: each other form would be made that first, for each request. */
+  header: string;
+  /** The same as it is documented. */
+  name: string;
+  wanted: string;
+  /** Undefined: the text cannot be read. */
+  parse(text: string): T | undefined;
 }
 
-function readTopic(fields: HeaderFields, request: WebhookRequest): string {
+function field<T>(name: string, wanted: string, parse: Field<T>["parse"]): Field<T> {
+  return { header: name.toLowerCase(), name, wanted, parse };
+}
+
+const qos = field("Mqtt-Qos", "0, 1 or 2", parseQos);
+const retain = field("Mqtt-Retain", "true or false", parseBoolean);
+const publishedAtUs = field("Mqtt-Published-At", "RFC 3339, or milliseconds since 1970", parsePublishedAt);
+const expirySeconds = field(
+  "Mqtt-Message-Expiry-Interval",
+  `an integer from 0 to ${expirySecondsMax}`,
+  parseExpiry,
+);
+const userProperties = field("Mqtt-User-Property", "name=value, both percent-encoded", parseUserProperties);
+
+function readField<T>(
+  headers: Headers,
+  { header, name, wanted, parse }: Field<T>,
+  issues: Issue[],
+): T | undefined {
+  const text = headerText(headers, header);
+  if (text === undefined) return undefined;
+  const value = parse(text);
+  if (value === undefined) issues.push({ path: name, message: `met another text, wanted ${wanted}` });
+  return value;
+}
+
+function readTopic(request: WebhookRequest, issues: Issue[]): string {
   const topic = requestTopic(request);
   if (topic) return topic;
   const met = topic === undefined ? "nothing" : "another text";
-  fields.refuse("Mqtt-Topic", met, "a percent-encoded Topic Name without wildcards");
+  const wanted = "a percent-encoded Topic Name without wildcards, here or in the query parameter topic";
+  issues.push({ path: "Mqtt-Topic", message: `met ${met}, wanted ${wanted}` });
   return "";
 }
 

@@ -8,7 +8,7 @@ import { isTopicName } from "./topic.ts";
  * is there, empty: what is there is no Topic Name.
  */
 export function requestTopic({ headers, query }: WebhookRequest): string | undefined {
-  const header = headerText(headers, "Mqtt-Topic");
+  const header = headerText(headers, "mqtt-topic");
   return header === undefined ? queryTopic(query) : topicNameOf(percentDecoded(header));
 }
 

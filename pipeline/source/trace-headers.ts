@@ -1,10 +1,11 @@
 import type { Origin } from "../config/config.ts";
 import type { UserProperty } from "../message.ts";
-import type { Envelope } from "./adapter.ts";
+import type { Envelope, ReadMessage } from "./adapter.ts";
 
 /** Any of them begins a trace context. Sources: W3C Trace Context; openzipkin/b3-propagation. */
 const traceHeaders = ["traceparent", "b3", "x-b3-traceid"];
 const otherTraceHeaders = ["x-b3-spanid", "x-b3-sampled", "x-b3-flags"];
+const baggageHeaders = ["baggage"];
 
 /**
  * The envelope with what the request's own headers say of its trace, as User Properties, unless its message has a
@@ -16,20 +17,29 @@ export function withTraceHeaders(
   headers: Headers,
   { baggage }: Pick<Origin, "baggage">,
 ): Envelope {
-  const [element, ...others] = envelope.elements;
-  if (envelope.isArray || element?.kind !== "message" || others.length > 0) return envelope;
+  const { elements, isArray } = envelope;
+  const [element] = elements;
+  if (isArray || element?.kind !== "message" || elements.length > 1) return envelope;
   const { message } = element;
-  const isNew = (names: readonly string[]) =>
-    names.some((name) => headers.has(name)) &&
-    !message.userProperties.some(([name]) => names.includes(name.toLowerCase()));
-  const names: string[] = [];
-  if (isNew(traceHeaders)) names.push(...traceHeaders, ...otherTraceHeaders);
-  if (baggage.length > 0 && isNew(["baggage"])) names.push("baggage");
-  if (names.length === 0) return envelope;
+  const takesTrace = isNew(message, headers, traceHeaders);
+  const takesBaggage = baggage.length > 0 && isNew(message, headers, baggageHeaders);
+  if (!takesTrace && !takesBaggage) return envelope;
+  const names = [
+    ...(takesTrace ? [...traceHeaders, ...otherTraceHeaders] : []),
+    ...(takesBaggage ? baggageHeaders : []),
+  ];
   const added = names.flatMap((name): UserProperty[] => {
     const value = headers.get(name);
     return value === null ? [] : [[name, value]];
   });
   const userProperties = [...message.userProperties, ...added];
   return { ...envelope, elements: [{ ...element, message: { ...message, userProperties } }] };
+}
+
+/** Whether the request has one of these, and the message none. */
+function isNew({ userProperties }: ReadMessage, headers: Headers, names: readonly string[]): boolean {
+  return (
+    names.some((name) => headers.has(name)) &&
+    !userProperties.some(([name]) => names.includes(name.toLowerCase()))
+  );
 }

@@ -98,7 +98,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
     }: { lanes: number } & Pick<StoredMessage, "arrivedAtUs" | "expiresAtUs" | "isReplay">,
   ) {
     lastId += 1;
-    const stored = { ...message, payload: message.payload.slice(), id: lastId, ...times };
+    const stored = { ...message, payload: new Uint8Array(message.payload), id: lastId, ...times };
     const row: Row = { message: stored, bytes: messageBytes(message), owedBy: 0 };
     for (const lane of lanesOf(mask)) lane.owe(row);
     if (row.owedBy > 0) bytes += row.bytes;
@@ -170,7 +170,7 @@ export function openMemoryStore(options: Omit<StoreOptions, "path">): BatchStore
       for (const one of arrival.met ?? []) remember(one, message, arrivedAtUs);
       if (verdict.kind === "deadLettered") {
         const { reason, path, detail } = verdict;
-        const kept = { ...message, payload: message.payload.slice() };
+        const kept = { ...message, payload: new Uint8Array(message.payload) };
         const letter = { message: kept, reason, path, detail, possiblyDelivered: false };
         const id = graves.add({ ...letter, arrivedAtUs, diedAtUs: arrivedAtUs, lane: undefined });
         burials.add(id, letter);

@@ -107,4 +107,15 @@ describe("the raw adapter", () => {
       { path, message: expect.stringMatching(/^met .+, wanted .+/) },
     ]);
   });
+
+  it.each([
+    ["nothing", {}, ""],
+    ["another text", { "mqtt-topic": "a/#" }, ""],
+    ["another text", {}, "?topic=a/%23"],
+  ])("says each place for a topic when it meets %s: %j %s", (met, headers, query) => {
+    const error = readError(adapter, webhookRequest("", headers, query));
+    expect((error as EnvelopeError).message).toBe(
+      `Cannot read the body as raw: Mqtt-Topic: met ${met}, wanted a percent-encoded Topic Name without wildcards, here or in the query parameter topic`,
+    );
+  });
 });

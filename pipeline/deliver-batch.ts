@@ -1,7 +1,7 @@
 import { toError } from "./errors.ts";
 import type { Encoder, Encoding, Restatement } from "./otlp/encoder.ts";
 import type { Items, Parsed } from "./payload/format.ts";
-import { type Batch, type Lane, readBytesMax, type StoredMessage } from "./store/batch-store.ts";
+import type { Batch, Lane, StoredMessage } from "./store/batch-store.ts";
 
 /**
  * Messages read at once, so that nothing is held whole and others get their turn in between. The first slice is
@@ -98,13 +98,12 @@ async function readBatch(options: PrepareOptions): Promise<Prepared | Broken | u
   for (let afterId = options.afterId; ; ) {
     const slice = await lane.read(afterId, rowsMax);
     if (signal?.aborted) return undefined;
-    let bytes = 0;
     for (const message of slice) {
       if (message.id > lastId || !builder.take(message)) return builder.finish();
       afterId = message.id;
-      bytes += message.payload.length;
     }
-    if (slice.length < rowsMax && bytes < readBytesMax) return builder.finish();
+    // A shorter one than was asked for is not the last: large messages come in smaller slices.
+    if (slice.length === 0 || afterId === lastId) return builder.finish();
     rowsMax = Math.min(2 * rowsMax, sliceRowsMax, options.limits.messagesMax);
     await nextTurn();
   }

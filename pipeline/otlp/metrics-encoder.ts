@@ -147,12 +147,12 @@ class MetricsEncoding implements Encoding, SeriesDirectory {
       const kind = kinds[item.type];
       if (told === undefined) {
         this.#add(kind, item, context, undo);
-        continue;
+      } else {
+        const attributes = withAdded(item.attributes, told.attributes);
+        const isShared = told.shared.some((attribute) => attributes.includes(attribute));
+        this.#add(kind, { ...item, attributes }, { ...context, isShared }, undo);
       }
-      const attributes = withAdded(item.attributes, told.attributes);
-      const isShared = told.shared.some((attribute) => attributes.includes(attribute));
-      this.#add(kind, { ...item, attributes }, { ...context, isShared }, undo);
-      // A long value on every item may be a thousand times what a message or a request may hold.
+      // A long value on every item, by its origin or a rule, may be a thousand times what a request may hold.
       if (this.#isTooLarge) break;
     }
     if (metrics.length > 0 && (this.#isTooLarge || (this.#messages > 0 && this.#hasTooManySeries))) {

@@ -71,9 +71,11 @@ export class SeriesTable {
       this.#keys.push(key);
       this.#offsets.push(this.#allocate(number, count));
     } else if (this.#valueCount(this.#offset(number)) !== count) {
+      const before = headWords + this.#valueCount(this.#offset(number));
       this.#savedBytes -= this.savedBytesAt(number);
-      this.#wordsLeft += headWords + this.#valueCount(this.#offset(number));
       this.#offsets[number] = this.#allocate(number, count);
+      // Only now: an array that grows for it still takes them along.
+      this.#wordsLeft += before;
     }
     const offset = this.#offset(number);
     this.#halves[2 * offset] = record.fingerprint;

@@ -136,6 +136,26 @@ describe("requestBytesMax", () => {
     expect(tight.finish()).toEqual({ request: undefined, items: 0 });
   });
 
+  it("add() encodes no more of a message once the request is full", () => {
+    let encoded = 0;
+    const attributes = [{ key: "topic", value: "x".repeat(1000) }];
+    const readings = Array.from(
+      { length: 1000 },
+      (_, value): MetricItem => ({
+        ...gauge(value),
+        get attributes() {
+          encoded += 1;
+          return attributes;
+        },
+      }),
+    );
+    const encoding = createMetricsEncoder({ ...settings, requestBytesMax: 10_000 }).begin();
+    expect(encoding.add(message(), metricItems(...readings))).toBe(false);
+    expect(encoded).toBeGreaterThan(5);
+    expect(encoded).toBeLessThan(50);
+    expect(encoding.finish()).toEqual({ request: undefined, items: 0 });
+  });
+
   it("a refused message leaves no trace in metrics, sums, descriptions and the series limit", () => {
     const first = counter(1, 1, { attributes: [{ key: "device", value: "a" }] });
     const second = counter(1, 1, { attributes: [{ key: "device", value: "b" }] });

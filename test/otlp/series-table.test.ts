@@ -30,6 +30,16 @@ describe("SeriesTable", () => {
     expect(table.size).toBe(5);
   });
 
+  it("keeps a series whose number of values rises and falls, when there is hardly another", () => {
+    const table = new SeriesTable();
+    table.set("steady", record(3, 3));
+    for (const valueCount of [160, 170, 340, 1, 320, 700, 2, 1400]) {
+      table.set("changing", record(valueCount, valueCount));
+      expect(table.get("changing")).toEqual(record(valueCount, valueCount));
+      expect(table.get("steady")).toEqual(record(3, 3));
+    }
+  });
+
   it("uses the room again that series left", () => {
     let most = 0;
     const counted = new Proxy(BigInt64Array, {

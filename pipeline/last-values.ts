@@ -74,7 +74,8 @@ export class LastValues {
     this.#valuesMax = options.valuesMax ?? lastValuesMax;
     this.#bytesMax = options.bytesMax ?? lastValuesBytesMax;
     for (const { value, metAtUs, ...place } of options.stored) {
-      this.#put(keyOf(place, place), { value, metAtUs, before: undefined });
+      const key = keyOf(place, place);
+      if (key !== undefined) this.#put(key, { value, metAtUs, before: undefined });
     }
   }
 
@@ -86,8 +87,8 @@ export class LastValues {
     return {
       last: (input) => {
         const key = keyOf(input, message);
-        const known = this.#entries.get(key);
-        if (known === undefined || known.value === unknownValue) return undefined;
+        const known = key === undefined ? undefined : this.#entries.get(key);
+        if (key === undefined || known === undefined || known.value === unknownValue) return undefined;
         if (standIns.has(key)) return known;
         const bytes = Buffer.byteLength(input.rule + input.input + input.member + known.value);
         if (standInBytes + bytes > standInBytesMax) {
@@ -98,9 +99,15 @@ export class LastValues {
         standIns.set(key, { ...input, value: known.value });
         return known;
       },
-      meet(input, value) {
+      meet: (input, value) => {
+        const key = keyOf(input, message);
+        if (key === undefined) {
+          const reason = `the names of its place have more than ${lastValueKeyCharsMax} characters`;
+          this.#onForgotten(input.rule, reason);
+          return;
+        }
         const text = hasMembersBeyond(value, membersMax) ? undefined : printTypedJson(value);
-        met.set(keyOf(input, message), { input, value: text });
+        met.set(key, { input, value: text });
       },
       standIns: () => (standIns.size === 0 ? undefined : [...standIns.values()]),
       keep: (metAtUs) => {
@@ -134,9 +141,6 @@ export class LastValues {
 
   /** Why it is not remembered. */
   #excessOf(key: string, value: string | undefined): string | undefined {
-    if (key.length > lastValueKeyCharsMax) {
-      return `the names of its place have ${key.length} characters, limit is ${lastValueKeyCharsMax}`;
-    }
     const known = this.#entries.get(key);
     if (known === undefined && this.#entries.size >= this.#valuesMax) {
       return `${this.#valuesMax} values are remembered already`;
@@ -189,9 +193,15 @@ function bytesOf(key: string, { value }: { value: string }): number {
   return Buffer.byteLength(key) + Buffer.byteLength(value);
 }
 
+/**
+ * Undefined: the names are too long. None is put together then: a long topic, once for each of thousands of members,
+ * would fill the memory.
+ */
 function keyOf(
   { rule, input, member }: RememberedInput,
   { source, topic }: Pick<MqttMessage, "source" | "topic">,
-): string {
-  return JSON.stringify([rule, input, member, source, topic]);
+): string | undefined {
+  const names = [rule, input, member, source, topic];
+  const chars = names.reduce((sum, name) => sum + name.length, 0);
+  return chars > lastValueKeyCharsMax ? undefined : JSON.stringify(names);
 }

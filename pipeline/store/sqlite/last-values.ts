@@ -62,14 +62,14 @@ export class LastValueRows {
 
   /** Forget those of other inputs. `write` runs a transaction that must succeed on a full disk too. */
   keepOnly(inputs: readonly RuleInput[], write: (work: () => void) => void): void {
-    const outdated = this.#db
-      .prepare<[rule: string, input: string]>("SELECT DISTINCT rule, input FROM last_values")
-      .all()
-      .filter(([rule, input]) => !inputs.some((one) => one.rule === rule && one.input === input));
-    if (outdated.length === 0) return;
-    const forget = this.#db.prepare("DELETE FROM last_values WHERE rule = ? AND input = ?");
+    const wanted = JSON.stringify(inputs.map(({ rule, input }) => [rule, input]));
+    // One look at each value, however many rules have changed.
+    const forget = this.#db.prepare(
+      `DELETE FROM last_values
+       WHERE (rule, input) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`,
+    );
     write(() => {
-      for (const [rule, input] of outdated) forget.run(rule, input);
+      forget.run(wanted);
     });
   }
 }

@@ -6,7 +6,7 @@
  * 2. The text is searched for numbers. When none is written both ways, each number in the value is told by what it is.
  * 3. Otherwise the reviver.
  */
-import { isNestedBeyond, nestingMax, parseJson, parseWithSource } from "../payload/json.ts";
+import { exactInteger, isNestedBeyond, nestingMax, parseJson, parseWithSource } from "../payload/json.ts";
 
 // Not in TypeScript's library yet. Source: ECMA-262, "JSON.rawJSON".
 const { rawJSON } = JSON as unknown as { rawJSON(literal: string): unknown };
@@ -14,13 +14,20 @@ const { rawJSON } = JSON as unknown as { rawJSON(literal: string): unknown };
 /** An integer that was written as a number of floating point, such as `72.0` or `7.2e1`. It has no members. */
 export class WrittenFloat {
   readonly #value: number;
+  readonly #integer: number | bigint;
 
-  constructor(value: number) {
+  constructor(value: number, integer: number | bigint = value) {
     this.#value = value;
+    this.#integer = integer;
   }
 
   get value(): number {
     return this.#value;
+  }
+
+  /** What `parseJson` has in its place: bigint when it is beyond ±(2^53−1). */
+  get integer(): number | bigint {
+    return this.#integer;
   }
 
   toJSON(): number {
@@ -36,8 +43,7 @@ const numbers = /(?:^|[\s:,[])(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?=[\s,\]}]|$)/g
 /**
  * Parse JSON with exact integers, and with those marked that were written as floats.
  *
- * Shape:  as `parseJson` has it, but an integer that was written with a point or an exponent is a WrittenFloat, or a
- *         number when it is beyond ±(2^53−1).
+ * Shape:  as `parseJson` has it, but an integer that was written with a point or an exponent is a WrittenFloat.
  * Errors: SyntaxError when the text is not JSON, RangeError when it is nested too deeply to be told.
  */
 export function parseTypedJson(text: string): unknown {
@@ -83,9 +89,10 @@ function mark(root: unknown, floats: ReadonlySet<number>): unknown {
 }
 
 function typed(number: number, literal: string): unknown {
-  const isInt = isIntLiteral(literal);
-  if (Number.isSafeInteger(number)) return isInt ? number : new WrittenFloat(number);
-  return isInt && Number.isFinite(number) ? BigInt(literal) : number;
+  if (!Number.isInteger(number)) return number;
+  const integer = Number.isSafeInteger(number) ? number : exactInteger(literal);
+  if (integer === undefined) return number;
+  return isIntLiteral(literal) ? integer : new WrittenFloat(number, integer);
 }
 
 function isIntLiteral(literal: string): boolean {
@@ -104,11 +111,11 @@ export function printTypedJson(value: unknown): string {
 /** Undefined: the value is none that JSON.stringify would write otherwise than it was read. */
 function numberLiteral(value: unknown): string | undefined {
   if (typeof value === "bigint") return String(value);
-  if (value instanceof WrittenFloat) return Object.is(value.value, -0) ? "-0.0" : `${value.value}.0`;
+  if (value instanceof WrittenFloat) return Object.is(value.value, -0) ? "-0.0" : `${value.integer}.0`;
   if (typeof value !== "number") return undefined;
   if (Object.is(value, -0)) return "-0";
   // Greater than any number of floating point.
   if (!Number.isFinite(value)) return value > 0 ? "1e999" : "-1e999";
-  // Without a point it would be an exact integer.
-  return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : undefined;
+  // As an integer it would be exact when it is read again. Half of one is too little to make another number of it.
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? `${BigInt(value)}.5` : undefined;
 }

@@ -35,7 +35,7 @@ function plainAttribute(attribute: unknown): unknown {
 }
 
 function plain(value: unknown): unknown {
-  return value instanceof WrittenFloat ? value.value : value;
+  return value instanceof WrittenFloat ? value.integer : value;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

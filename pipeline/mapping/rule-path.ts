@@ -42,19 +42,19 @@ export function readerOf(path: Path, start: PathStart): RulePath {
 
   function read(scope: Scope): unknown {
     const value = resolve(path, scope[start])[0]?.value ?? lastValue?.(scope) ?? undefined;
-    if (value !== undefined) return value instanceof WrittenFloat ? value.value : value;
+    if (value !== undefined) return value instanceof WrittenFloat ? value.integer : value;
     return fallback === undefined || fallback === null ? new Missing(place(scope)) : toJson(fallback);
   }
 
   return {
     read(scope) {
       const value = read(scope);
-      scope.reading.watch?.value(place(scope), value);
+      scope.reading.watch?.value(place(scope), () => value);
       return value;
     },
     input(scope) {
       const value = valueAt(path, scope[start], lastValue && (() => lastValue(scope)));
-      scope.reading.watch?.value(place(scope), toJson(value));
+      scope.reading.watch?.value(place(scope), () => toJson(value));
       return value;
     },
     place,

@@ -100,7 +100,7 @@ export function isNestedBeyond(root: unknown, levels: number): boolean {
 }
 
 /** A JSON number literal as an integer; undefined when it has a fraction. Its double is finite. */
-function exactInteger(literal: string): bigint | undefined {
+export function exactInteger(literal: string): bigint | undefined {
   const [mantissa = "", exponent = "0"] = literal.toLowerCase().split("e");
   const [whole = "", fraction = ""] = mantissa.split(".");
   const digits = whole + fraction;

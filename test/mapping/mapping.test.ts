@@ -45,6 +45,17 @@ describe("a value by path", () => {
   });
 
   it.each([
+    ["1e17", 100000000000000000n],
+    ["9007199254740993.0", 9007199254740993n],
+    ["-7.2e1", -72],
+  ])("written as %s is an integer, whether other rules calculate or not", (written, value) => {
+    const plain = rules({ metrics: [metric({ type: "i64_gauge" })] });
+    const calculating = { ...plain, filter: { inputs: ["v"], expression: "$1 < 0 && $1 > 0" } };
+    for (const each of [plain, calculating])
+      expect(metricsOf(each, `{"v":${written}}`)[0]?.value).toBe(value);
+  });
+
+  it.each([
     ["u64_gauge", "-1", "met -1, wanted an integer from 0 to 9223372036854775807"],
     ["u64_gauge", "9223372036854775808", "met 9223372036854775808, wanted an integer from 0"],
     ["i64_gauge", "1.5", "met 1.5, wanted an integer from -9223372036854775808"],

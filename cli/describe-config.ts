@@ -86,7 +86,8 @@ function describeMetrics(destination: DestinationConfig): string[] {
   const names = Object.keys(histogramBounds.byMetricName);
   const isRestated = temporality === "cumulative" && restateMs > 0 && seriesIdleMs > 0;
   return [
-    `    sums and histograms: ${temporality}, window ${windowMs / 1000} s, at most ${seriesMax} series`,
+    `    sums and histograms: ${temporality}, window ${windowMs / 1000} s`,
+    `    series: at most ${seriesMax}, with gauges of rules`,
     ...(isRestated
       ? [`    stated again: every ${restateMs / 1000} s, for ${seriesIdleMs / 1000} s after a change`]
       : []),

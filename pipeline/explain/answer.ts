@@ -12,6 +12,9 @@ export function explainAnswer(
   const taken = "adapter" in origin ? "the sender gets 200" : "the broker gets its PUBACK";
   switch (verdict.kind) {
     case "accepted":
+      if (verdict.lanes === 0) {
+        return `${taken}, and the message is sent nowhere, as no destination wants it: it is counted in accepted of /status`;
+      }
       return acknowledge === "stored"
         ? `${taken} once the message is on disk, where it waits for its destinations`
         : `${taken} once every destination that wants the message has settled it`;

@@ -33,7 +33,16 @@ export interface ExplainOptions {
 export function createExplain({ config, instanceId, clock, lastValues }: ExplainOptions): Explain {
   const format = createConfiguredFormat(config);
   const lanes = lanesOf(config.destinations);
-  const judge = createJudge({ format, lanes, payloadBytesMax: config.limits.payloadBytesMax });
+  const limited = new WeakSet<MqttMessage>();
+  const judge = createJudge({
+    format,
+    lanes,
+    payloadBytesMax: config.limits.payloadBytesMax,
+    admits(_, message) {
+      limited.add(message);
+      return true;
+    },
+  });
   const parse = createParse([...config.sources, ...config.bridges], format);
   const explainSteps = createSteps(config, format);
 
@@ -79,7 +88,7 @@ export function createExplain({ config, instanceId, clock, lastValues }: Explain
       isDelivered: exports.length > 0 && !told.some((lane) => !lane.exports && lane.isOwed),
       items: explainItems(items),
       lanes: [...told, ...explainMissing(lanes, items)],
-      remarks: remarksOn(exports, instanceId),
+      remarks: remarksOn(exports, { instanceId, isLimited: limited.has(message) }),
     };
   };
 }
@@ -88,7 +97,10 @@ function isExport(lane: LaneExplanation): lane is ExplainedExport {
   return lane.exports;
 }
 
-function remarksOn(exports: readonly ExplainedExport[], instanceId: string | undefined): string[] {
+function remarksOn(
+  exports: readonly ExplainedExport[],
+  { instanceId, isLimited }: { instanceId: string | undefined; isLimited: boolean },
+): string[] {
   const hasState = exports.some(({ series }) => series.some(({ temporality }) => temporality !== undefined));
   const remarks: string[] = [];
   if (instanceId === undefined && exports.length > 0) {
@@ -98,6 +110,9 @@ function remarksOn(exports: readonly ExplainedExport[], instanceId: string | und
   }
   if (hasState) {
     remarks.push("No series runs: a running gateway carries on the sums and histograms that it has");
+  }
+  if (isLimited) {
+    remarks.push("No rate limit is kept to: in a running gateway a throttle may drop the message");
   }
   return remarks;
 }

@@ -1,3 +1,4 @@
+import { WrittenFloat } from "../expression/json.ts";
 import { Missing } from "../mapping/scope.ts";
 import type { KnownValue, RuleWatch } from "../payload/format.ts";
 import type { ExplainedRule } from "./explanation.ts";
@@ -19,12 +20,12 @@ export function createRuleLog({ isRemembering }: { isRemembering: boolean }): Ru
   const rules: ExplainedRule[] = [];
   let reader: string | undefined;
   let values = 0;
-  function tell(of: string, value: string) {
+  function tell(of: string, print: () => string) {
     const current = rules.at(-1);
     if (current === undefined) return;
     values += 1;
     if (values > valuesMax) current.omitted += 1;
-    else current.values.push({ of, value });
+    else current.values.push({ of, value: print() });
   }
 
   return {
@@ -39,11 +40,11 @@ export function createRuleLog({ isRemembering }: { isRemembering: boolean }): Ru
       rule(name) {
         rules.push({ rule: name, values: [], omitted: 0 });
       },
-      value(of, value) {
-        tell(of, textOf(value));
+      value(of, read) {
+        tell(of, () => textOf(read()));
       },
       lastValue(input, known) {
-        tell(`last value of ${input}`, known === undefined ? nothing : describeKnown(known));
+        tell(`last value of ${input}`, () => (known === undefined ? nothing : describeKnown(known)));
       },
     },
   };
@@ -53,21 +54,35 @@ function describeKnown({ value, metAtUs }: KnownValue): string {
   return `${shortened(value)} (met ${new Date(metAtUs / 1000).toISOString()})`;
 }
 
-/** A value as JSON text, or `nothing`. */
+/** The beginning of a value as JSON text, or `nothing`. */
 function textOf(value: unknown): string {
   if (value === undefined || value === null || value instanceof Missing) return "nothing";
-  // NaN and the infinities are no JSON, but an expression may give them.
-  const text =
-    typeof value === "bigint" || typeof value === "number"
-      ? String(value)
-      : JSON.stringify(value, withoutBigints);
+  let text = "";
+  for (const piece of piecesOf(value)) {
+    text += piece;
+    // However large or deep the rest is, nobody sees it.
+    if (text.length > valueCharsMax) break;
+  }
   return shortened(text);
+}
+
+function* piecesOf(value: unknown): Generator<string> {
+  if (typeof value === "string") yield JSON.stringify(value.slice(0, valueCharsMax));
+  else if (value instanceof WrittenFloat) yield String(value.value);
+  // NaN and the infinities are no JSON, but an expression may give them.
+  else if (typeof value !== "object" || value === null) yield String(value);
+  else {
+    const isArray = Array.isArray(value);
+    let before = isArray ? "[" : "{";
+    for (const [name, member] of isArray ? value.entries() : Object.entries(value)) {
+      yield isArray ? before : `${before}${JSON.stringify(name)}:`;
+      yield* piecesOf(member);
+      before = ",";
+    }
+    yield `${before === "," ? "" : before}${isArray ? "]" : "}"}`;
+  }
 }
 
 function shortened(text: string): string {
   return text.length > valueCharsMax ? `${text.slice(0, valueCharsMax)}…` : text;
-}
-
-function withoutBigints(_: string, member: unknown): unknown {
-  return typeof member === "bigint" ? String(member) : member;
 }

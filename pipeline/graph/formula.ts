@@ -36,7 +36,7 @@ export function compileFormula(
     const { reading } = journey;
     const values = paths.map((path) => {
       const value = inputIn(valueAt(path, traveller, standInAt(path, place, journey)), reading);
-      reading.watch?.value(path.text, toJson(value));
+      reading.watch?.value(path.text, () => toJson(value));
       if (value === null && isComplete && path.fallback === undefined) {
         refuse(path.text, { path: path.text, met: "nothing", wanted: "a value" });
       }
@@ -44,7 +44,7 @@ export function compileFormula(
     });
     try {
       const result = evaluate(expression, values, reading.work);
-      reading.watch?.value(text, toJson(result));
+      reading.watch?.value(text, () => toJson(result));
       return result;
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;

@@ -1,5 +1,5 @@
 import { parseTypedJson } from "../expression/json.ts";
-import { byRule } from "../mapping/refusal.ts";
+import { bounded, byRule } from "../mapping/refusal.ts";
 import { createTopicTree } from "../mapping/topic-tree.ts";
 import type { MqttMessage } from "../message.ts";
 import { readDocument } from "../payload/document.ts";
@@ -80,7 +80,7 @@ function parse(
       oddities: odditiesOf(reading),
     };
   } catch (error) {
-    if (error instanceof Refused) return { kind: "refused", refusal: error.refusal };
+    if (error instanceof Refused) return { kind: "refused", refusal: bounded(error.refusal) };
     throw error;
   }
 }

@@ -94,7 +94,7 @@ function compileReading(
     return ({ from, journey }, [input]) => {
       const value =
         input && (resolve(input, from)[0]?.value ?? standInAt(input, place, journey)?.() ?? otherwise);
-      journey.reading.watch?.value(input?.text ?? "", value);
+      journey.reading.watch?.value(input?.text ?? "", () => value);
       return value;
     };
   }

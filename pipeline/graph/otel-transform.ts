@@ -4,6 +4,7 @@
  *
  * Source: Azure-Samples/explore-iot-operations, otel-transform.
  */
+import { WrittenFloat } from "../expression/json.ts";
 import type { Path } from "../expression/path.ts";
 import { resolve } from "../expression/resolve.ts";
 import { toJson } from "../expression/value.ts";
@@ -24,7 +25,7 @@ export function compileOtelTransform(rules: OtelTransformRules, place: string): 
   const valuePath = compilePath(rules.valuePath);
   const timePath = rules.timestampPath === undefined ? undefined : compilePath(rules.timestampPath);
   return (traveller, journey) => {
-    const at = (path: Path) => valueAt(path, traveller, journey, place);
+    const at = (path: Path) => read(path, traveller, journey, place);
     const metric = ruled(place, journey, () => ({
       name: namePath ? at(namePath) : name,
       type,
@@ -38,12 +39,13 @@ export function compileOtelTransform(rules: OtelTransformRules, place: string): 
 }
 
 /** What stands there. Errors: Refused when there is nothing. */
-function valueAt(path: Path, traveller: Traveller, journey: Journey, place: string): unknown {
-  const value =
+function read(path: Path, traveller: Traveller, journey: Journey, place: string): unknown {
+  const met =
     resolve(path, traveller)[0]?.value ??
     standInAt(path, place, journey)?.() ??
     toJson(path.fallback ?? null);
-  journey.reading.watch?.value(path.text, value);
+  const value = met instanceof WrittenFloat ? met.integer : met;
+  journey.reading.watch?.value(path.text, () => value);
   return value ?? refuse(path.text, { path: path.text, met: "nothing", wanted: "a value" });
 }
 

@@ -23,7 +23,6 @@ export function compileValue(rule: { path: string } | FormulaRule): ReadValue {
   return {
     read(scope) {
       const value = evaluated(scope);
-      if (typeof value === "string") return scope.texts.take(value);
       return value instanceof Missing ? value : toJson(value);
     },
     place,
@@ -55,7 +54,7 @@ function compileFormula({ inputs, expression: text }: FormulaRule, start: PathSt
       const values = paths.map((path) => inputIn(path.input(scope), scope.reading));
       try {
         const value = evaluate(expression, values, scope.reading.work);
-        scope.reading.watch?.value(text, toJson(value));
+        scope.reading.watch?.value(text, () => toJson(value));
         return value ?? new Missing(place(scope));
       } catch (error) {
         if (!(error instanceof ExpressionError)) throw error;

@@ -1,8 +1,8 @@
 import { refuse } from "../payload/refused.ts";
 
 /**
- * Characters that rules may make of one message. A long text of it, put into the attributes of each of thousands of
- * members, would fill the memory.
+ * Characters that templates may make of one message. A long text of it, put into the attributes of each of thousands of
+ * members, would fill the memory. What expressions make is bounded by their work.
  */
 export const textCharsMax = 67_108_864;
 

@@ -145,8 +145,8 @@ export interface RuleWatch {
   reader(name: string): void;
   /** A rule begins, such as "metrics[0] of Mapping thermostat". */
   rule(name: string): void;
-  /** It meets a value, as parsed JSON has it: that of a path in the payload, or of an expression. */
-  value(of: string, value: unknown): void;
+  /** It meets a value, as parsed JSON has it: that of a path in the payload, or of an expression. Not all are read. */
+  value(of: string, read: () => unknown): void;
   /** It looks for the last value of an input; undefined: none is known. */
   lastValue(input: string, known: KnownValue | undefined): void;
 }

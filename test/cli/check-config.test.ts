@@ -142,7 +142,8 @@ Destinations
     messages: any source; any topic; a new destination starts now; delivered however late
     requests: not compressed, time-out 10 s, at most 4000000 bytes (3.8 MiB)
     headers: x-tenant (file ./tenant), x-plain (plain text)
-    sums and histograms: cumulative, window 60 s, at most 100000 series
+    sums and histograms: cumulative, window 60 s
+    series: at most 100000, with gauges of rules
     stated again: every 60 s, for 3600 s after a change
     histogram bounds: 1, 2; others for cycle_time
     resource: service.name=mqtt-otlp-gateway, site=north

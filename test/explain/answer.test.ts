@@ -19,6 +19,16 @@ describe("the answer of an explanation", () => {
     expect((await explain({ ...configOf(), acknowledge })).answer).toMatch(answer);
   });
 
+  it.each(["stored", "delivered"] as const)(
+    "says that nobody wants the message with acknowledge: %s",
+    async (acknowledge) => {
+      const config = { ...configOf({ destination: "topicFilters: [site/#]" }), acknowledge };
+      expect((await explain(config)).answer).toBe(
+        "the sender gets 200, and the message is sent nowhere, as no destination wants it: it is counted in accepted of /status",
+      );
+    },
+  );
+
   it("says that a payload which cannot be read is acknowledged and kept", async () => {
     expect((await explain(configOf(), broken)).answer).toBe(
       "the sender gets 200, and the message goes nowhere: it is kept as a dead letter: see GET /dead-letters",

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { createRuleLog } from "../../pipeline/explain/rules.ts";
 import type { MappingRules } from "../../pipeline/mapping/rules.ts";
 import { log, metric, rules } from "../mapping/support.ts";
 import { configOf, explain } from "./support.ts";
@@ -85,5 +86,21 @@ describe("the rules of an explained message", () => {
     ]);
     const [large] = await rulesOf({ logs: [log()] }, { v: "x".repeat(10_000) });
     expect(large?.values[0]).toHaveLength("v is ".length + 201);
+  });
+
+  it("are told of a value by its beginning, however deep it is", async () => {
+    const [deep] = await rulesOf({ logs: [log()] }, `{"v":${"[".repeat(100_000)}${"]".repeat(100_000)}}`);
+    expect(deep?.values).toEqual([`v is ${"[".repeat(200)}…`]);
+    const [nested] = await rulesOf({ logs: [log()] }, '{"v":{"a":[1,9007199254740993,[],{}],"":null}}');
+    expect(nested?.values).toEqual(['v is {"a":[1,9007199254740993,[],{}],"":null}']);
+  });
+
+  it("are told without reading values that are left out", () => {
+    const { watch, rules } = createRuleLog({ isRemembering: false });
+    const read = vi.fn(() => 1);
+    watch.rule("map[0]");
+    for (let count = 0; count < 600; count++) watch.value("a", read);
+    expect(rules[0]?.omitted).toBe(100);
+    expect(read).toHaveBeenCalledTimes(500);
   });
 });

@@ -71,6 +71,22 @@ describe("explain of a message for a graph", () => {
   const withGraphs = (...graphs: GatewayConfig["graphs"]) =>
     ({ ...example, graphs, destinations }) as GatewayConfig;
 
+  it("says that a throttle may drop it", async () => {
+    const throttle = {
+      kind: "throttle",
+      rules: [{ topic: "+/data/fast", messagesPerSecondMax: 1 }],
+    } as const;
+    const config = withGraphs(line({ throttle, metric }, { origins: ["connectors"], destination: "plant" }));
+    const remarksOf = async (name: string) =>
+      (await explain(config, "connectors", `azure-iot-operations/data/${name}`, '{"v":1}')).remarks.filter(
+        (one) => one.includes("throttle"),
+      );
+    expect(await remarksOf("fast")).toEqual([
+      "No rate limit is kept to: in a running gateway a throttle may drop the message",
+    ]);
+    expect(await remarksOf("slow")).toEqual([]);
+  });
+
   it("says which rules met which values", async () => {
     const drop = { kind: "filter", rules: [{ inputs: ["v"], expression: "$1 > 5" }] } as const;
     const config = withGraphs(line({ drop, metric }, { origins: ["connectors"], destination: "plant" }));

@@ -36,7 +36,8 @@ function routesOf(parsed: ReturnType<typeof parse>) {
 describe("a graph", () => {
   it("reads AIO JSON that reaches its destination, exact to the bit", () => {
     const payload = `{"metrics":[{"name":"m","type":"i64_gauge","value":9007199254740993,"unit":"Cel","timestamp":1754851200000000001,
-      "attributes":[{"key":"a","value":"b"}]},{"name":"f","type":"u64_gauge","value":72.0}],"logs":[{"level":"warn","value":"x"}]}`;
+      "attributes":[{"key":"a","value":"b"}]},{"name":"f","type":"u64_gauge","value":72.0},
+      {"name":"g","type":"u64_gauge","value":9007199254740993.0}],"logs":[{"level":"warn","value":"x"}]}`;
     expect(parse([line({})], payload)).toMatchObject({
       kind: "items",
       items: {
@@ -49,6 +50,7 @@ describe("a graph", () => {
             attributes: [{ key: "a", value: "b" }],
           },
           { name: "f", value: 72 },
+          { name: "g", value: 9_007_199_254_740_993n },
         ],
         logs: [{ level: "warn", body: "x" }],
       },
@@ -186,6 +188,15 @@ describe("a graph", () => {
     });
   });
 
+  it("tells no more than the beginning of a path that a sender made up", () => {
+    const inArray = map({ inputs: ["*.V"], output: "*" });
+    const parsed = parse(
+      [line({ inArray })],
+      JSON.stringify({ a: { V: [1], ["x".repeat(5000)]: { V: 2 } } }),
+    );
+    expect(parsed).toMatchObject({ refusal: { path: `${"x".repeat(256)}…` } });
+  });
+
   it("refuses an attribute without a name", () => {
     const userProperties = [["otel/", "x"]] as const;
     expect(parse([line({ metric: toMetric("m") })], '{"v":1}', { userProperties })).toMatchObject({
@@ -215,7 +226,7 @@ describe("a graph", () => {
     const watch = {
       reader: (name: string) => told.push(name),
       rule: (name: string) => told.push(name),
-      value: (of: string, value: unknown) => told.push([of, value]),
+      value: (of: string, read: () => unknown) => told.push([of, read()]),
       lastValue: (input: string, known: unknown) => told.push([input, known]),
     };
     const rules = line({

@@ -162,6 +162,16 @@ describe("inputsOf()", () => {
     expect(inputsOf(rules, "node m of DataflowGraph g")).toEqual([
       { rule: "node m of DataflowGraph g", input: "a" },
     ]);
+    const metric: TransformRules = {
+      kind: "otelTransform",
+      rules: {
+        ...otelTransform.rules,
+        name: { path: "n ? $last" },
+        valuePath: "v ? $last",
+        timestampPath: "t ? $last",
+      },
+    };
+    expect(inputsOf(metric, "m").map(({ input }) => input)).toEqual(["v", "n", "t"]);
     expect(inputsOf({ kind: "concatenate" }, "node c of DataflowGraph g")).toEqual([]);
   });
 });

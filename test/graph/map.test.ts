@@ -111,6 +111,11 @@ describe("map", () => {
     expect(text).toBe(after);
   });
 
+  it("leaves out an element without moving the others", () => {
+    const { payload } = passed(map(passthrough, remove("a.0")), '{"a":[1,2]}');
+    expect(payload).toStrictEqual({ a: [null, 2] });
+  });
+
   it("leaves the message that came as it is", () => {
     const rules = map(copy("a", "x"), copy("a", "y"), copy("n", "x.b"));
     expect(JSON.stringify(passed(rules, '{"a":{"b":1},"n":2}').payload)).toBe('{"x":{"b":2},"y":{"b":1}}');

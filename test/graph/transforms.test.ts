@@ -189,6 +189,19 @@ describe("otel-transform", () => {
     expect(refusal).toMatchObject({ message: expect.stringContaining("(node n of DataflowGraph g)") });
   });
 
+  it("takes an integer that was written as a float, exact to the bit", () => {
+    const written = '{"T":{"Value":9007199254740993.0}}';
+    expect(pass(rules({ type: "i64_gauge" }), written)).toMatchObject({
+      traveller: { payload: { metrics: [{ value: 9_007_199_254_740_993n }] } },
+    });
+  });
+
+  it("tells of a number that was written as a float", () => {
+    expect(pass(rules({ timestampPath: "at" }), '{"T":{"Value":1},"at":72.0}')).toMatchObject({
+      message: expect.stringContaining("met 72, wanted a time"),
+    });
+  });
+
   it("takes a default that is written", () => {
     expect(metricOf({ valuePath: "x ?? 3" })).toMatchObject({ value: 3 });
   });

@@ -172,7 +172,7 @@ describe("? $last of a Mapping", () => {
     const watch = {
       reader: () => undefined,
       rule: () => undefined,
-      value: (of: string, value: unknown) => told.push([of, value]),
+      value: (of: string, read: () => unknown) => told.push([of, read()]),
       lastValue: (input: string, known: unknown) => told.push([input, known]),
     };
     const known = { value: "7", metAtUs: 5 };

@@ -52,6 +52,22 @@ describe("exponential histograms", () => {
     expect([next?.count, next?.scale, next?.buckets?.length]).toEqual([4n, -1, 82]);
   });
 
+  it("run on while their buckets spread and are put together, also as they are loaded again", () => {
+    const saved: Uint8Array[] = [];
+    const encoder = createMetricsEncoder(exponential);
+    for (let batch = 1; batch <= 300; batch += 1) {
+      const value = 1 + batch / 1000;
+      const { metrics, state } = deliver(encoder, measured(value, 60 * batch));
+      expect(exponentialPoints(metrics).map(({ count }) => count)).toEqual([BigInt(batch)]);
+      if (state?.kind === "append") saved.splice(0, state.dropOldest ?? 0);
+      if (state) saved.push(state.bytes);
+    }
+    const restarted = createMetricsEncoder(exponential);
+    restarted.load(saved);
+    const next = measured(5, 60 * 301);
+    expect(points(restarted, next)).toEqual(points(encoder, next));
+  });
+
   it("are cumulative or delta", () => {
     const encoder = createMetricsEncoder({ ...exponential, temporality: "delta" });
     const { metrics } = deliver(encoder, measured(2, 1), measured(2, 7));

@@ -21,6 +21,10 @@ export interface ShortcutOptions {
 const nothing = Buffer.alloc(0);
 /** A packet of less waits until it is whole; of a larger one MQTT.js gets no smaller pieces, for each of which it takes time. */
 const pieceBytesMin = 16_384;
+/** So much is read in a turn. Where more waits, Node reads 32 times as much, and nothing is stored or acknowledged meanwhile. */
+const turnBytesMax = 65_536;
+/** Of what comes next, this is put behind the beginning of a packet first: most packets end in it. */
+const jointBytes = 4_096;
 
 /** Called when MQTT.js has begun to read the stream. */
 export function openShortcut(
@@ -32,12 +36,33 @@ export function openShortcut(
   /** Of a packet whose beginning MQTT.js has. */
   let missingBytes = 0;
   let isHeld = false;
+  let turnBytes = 0;
 
   function read(bytes: Buffer) {
-    unread = unread.length === 0 ? bytes : Buffer.concat([unread, bytes]);
-    // MQTT.js lets the stream flow again when it can go on itself.
-    if (isHeld) stream.pause();
-    else readOn();
+    if (isHeld) {
+      unread = Buffer.concat([unread, bytes]);
+      // MQTT.js lets the stream flow again when it can go on itself.
+      stream.pause();
+      return;
+    }
+    unread = joined(bytes);
+    readOn();
+    turnBytes += bytes.length;
+    if (turnBytes < turnBytesMax || isHeld) return;
+    turnBytes = 0;
+    holdUntil(nextTurn());
+  }
+
+  /** What is to be read next: `bytes`, and before them what is left of those before. */
+  function joined(bytes: Buffer): Buffer {
+    const leftBytes = unread.length;
+    if (leftBytes === 0) return bytes;
+    if (bytes.length <= jointBytes) return Buffer.concat([unread, bytes]);
+    unread = Buffer.concat([unread, bytes.subarray(0, jointBytes)]);
+    const end = readPacket(0);
+    if (end === 0) return Buffer.concat([unread, bytes.subarray(jointBytes)]);
+    holdUntil(room());
+    return bytes.subarray(end - leftBytes);
   }
 
   function readOn() {
@@ -87,4 +112,8 @@ export function openShortcut(
 
   stream.on("data", read);
   for (const reader of readers) stream.off("data", reader);
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

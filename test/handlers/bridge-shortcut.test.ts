@@ -115,6 +115,39 @@ describe("openShortcut", () => {
     expect(arrived.at(-1)).toBe("taken 4");
   });
 
+  it("reads 64 KiB in a turn, so that what it took is stored and acknowledged before it reads on", async () => {
+    const { stream, arrived } = open();
+    const payload = "x".repeat(1_000);
+    const packet = bytesOf(publish(1, { payload }));
+    const perRead = Math.ceil(65_536 / packet.length);
+    const bytes = Buffer.concat(Array.from({ length: perRead }, () => packet));
+    for (let read = 0; read < 4; read++) stream.write(bytes);
+    const taken = [arrived.length];
+    for (let turns = 0; turns < 12; turns++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (arrived.length !== taken.at(-1)) taken.push(arrived.length);
+    }
+    expect(taken).toEqual([1, 2, 3, 4].map((reads) => reads * perRead));
+  });
+
+  it("looks for room behind a packet that came in two pieces", async () => {
+    const room = Promise.withResolvers<void>();
+    let isFull = false;
+    const { stream, arrived } = open({ room: () => (isFull ? room.promise : undefined) });
+    const bytes = bytesOf(publish(1), publish(2, { payload: "2".repeat(3_000) }), publish(3));
+    stream.write(bytes.subarray(0, 5));
+    await turn();
+    isFull = true;
+    stream.write(Buffer.concat([bytes.subarray(5), Buffer.alloc(2_000, bytesOf({ cmd: "pingresp" }))]));
+    await turn();
+    expect(arrived).toEqual(["taken 1"]);
+    isFull = false;
+    room.resolve();
+    await turn();
+    expect(arrived.slice(0, 4)).toEqual(["taken 1", `taken ${"2".repeat(3_000)}`, "taken 3", "pingresp"]);
+    expect(arrived).toHaveLength(3 + 1_000);
+  });
+
   it("takes nothing more of what came once the stream is destroyed", async () => {
     const { stream, arrived } = open({
       take({ message }) {

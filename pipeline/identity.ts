@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { MqttMessage } from "./message.ts";
+import type { MqttMessage, RepeatId } from "./message.ts";
 
 /** Of each SHA-256 so many are kept. */
 const digestBytes = 8;
@@ -7,19 +7,24 @@ const digestBytes = 8;
 const utf8BytesMax = 3;
 /** Used again for each content that has room in it. */
 const scratch = Buffer.allocUnsafeSlow(65_536);
+/** Odd, so that no two numbers below 2³² become the same: 2³² divided by the golden ratio. */
+const spread = 0x9e3779b1;
+/** Thousands of messages one after another are of the same run. */
+const latest = { run: "", digest: Buffer.alloc(digestBytes) };
 
 /**
  * By what a repeat is known: who sent which message, and a digest of what it says, so that a message id that was
  * used again for something else is told from a repeat.
  *
- * Shape: 16 bytes; the first 8 of SHA-256 over source, client id and message id, then the first 8 of SHA-256 over
- *        topic and payload. Undefined without a message id.
+ * Shape: 16 bytes; the first 8 of SHA-256 over source, client id and message id, or of SHA-256 over the run of our
+ *        own id, changed by its number; then the first 8 of SHA-256 over topic and payload. Undefined without any id.
  */
 export function identityOf(message: MqttMessage): Uint8Array | undefined {
-  const { source, clientId, messageId, topic, payload } = message;
-  if (messageId === undefined) return undefined;
+  const { source, clientId, messageId, repeatId, topic, payload } = message;
+  if (messageId === undefined && repeatId === undefined) return undefined;
   const identity = Buffer.allocUnsafe(2 * digestBytes);
-  writeDigest(identity, 0, `${sized(source)}${sized(clientId)}${messageId}`);
+  if (messageId !== undefined) writeDigest(identity, 0, `${sized(source)}${sized(clientId)}${messageId}`);
+  else if (repeatId !== undefined) writeRepeatId(identity, repeatId);
   const topicText = sized(topic);
   const contentBytesMax = topicText.length * utf8BytesMax + payload.length;
   const content = contentBytesMax <= scratch.length ? scratch : Buffer.allocUnsafe(contentBytesMax);
@@ -27,6 +32,17 @@ export function identityOf(message: MqttMessage): Uint8Array | undefined {
   content.set(payload, topicBytes);
   writeDigest(identity, digestBytes, content.subarray(0, topicBytes + payload.length));
   return identity;
+}
+
+/** Nobody outside can choose a run, so that its numbers need no digest, only to be spread as the store's table wants them. */
+function writeRepeatId(identity: Buffer, { run, number }: RepeatId): void {
+  if (run !== latest.run) {
+    writeDigest(latest.digest, 0, run);
+    latest.run = run;
+  }
+  const { digest } = latest;
+  identity.writeInt32LE(digest.readInt32LE(0) ^ Math.imul(number, spread), 0);
+  identity.writeInt32LE(digest.readInt32LE(4) ^ Math.floor(number / 2 ** 32), 4);
 }
 
 /** As a text in between: Node and Deno take three times as long for a digest in a buffer of its own. */

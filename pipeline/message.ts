@@ -37,6 +37,8 @@ export interface MqttMessage {
   clientId?: string | undefined;
   /** Stable over the sender's repeats; without it nothing is taken for a duplicate. */
   messageId?: string | undefined;
+  /** Without `messageId`, what our own side knows a repeat by. It is not stored. */
+  repeatId?: RepeatId | undefined;
   /** When the sender or broker took the message. */
   publishedAtUs?: number | undefined;
   messageExpiryIntervalSeconds?: number | undefined;
@@ -46,6 +48,13 @@ export interface MqttMessage {
   throttledBy?: readonly string[] | undefined;
   /** What stands in for inputs of rules that its payload lacks, as it was known when it arrived. */
   lastValues?: readonly LastValue[] | undefined;
+}
+
+/** Names one message: no other has this number in this run. */
+export interface RepeatId {
+  /** A UUID. */
+  run: string;
+  number: number;
 }
 
 /** An input of a rule whose last value is remembered for each source and topic. */

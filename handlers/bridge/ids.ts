@@ -26,6 +26,7 @@
  *
  * Source: MQTT 5.0, 2.2.1, 3.3.1.1, 4.4 and 4.9.
  */
+import type { RepeatId } from "../../pipeline/message.ts";
 
 /** Identifiers of a block are named by it. */
 export interface IdBlock {
@@ -50,13 +51,20 @@ export interface MessageIds {
   /** The broker has accepted the connection, and kept the session or not. */
   begin(options: { isResumed: boolean }): void;
   /** Of a message of QoS 1. Errors: those of the journal. */
-  idOf(packet: { packetId: number; isDup: boolean }): string;
+  idOf(packet: { packetId: number; isDup: boolean }): RepeatId;
   /** It was named on this connection, and its PUBACK has not gone out. */
   isOpen(packetId: number): boolean;
   /** The PUBACKs go out. */
   acknowledged(packetIds: readonly number[]): void;
 }
 
+/** By Packet Identifier. A map from which all are deleted again is made anew every few thousand messages. */
+function noNames(): (RepeatId | undefined)[] {
+  return new Array<RepeatId | undefined>(packetIdMax + 1);
+}
+
+/** Source: MQTT 5.0, 2.2.1. */
+const packetIdMax = 65_535;
 /** Together, blocks are much shorter than the identifiers are many. */
 const blockLengthMin = 512;
 const blockLengthMax = 8_192;
@@ -74,9 +82,9 @@ export function createMessageIds(options: {
   const journal = inflightMax <= blockLengthMax ? options.journal : undefined;
   const processName = uuid();
   let unnamed = 0;
-  /** Names by Packet Identifier: what was not acknowledged on the connection before, and what is not yet on this one. */
-  let repeatable = new Map<number, string>();
-  let open = new Map<number, string>();
+  /** What was not acknowledged on the connection before, and what is not yet on this one. */
+  let repeatable = noNames();
+  let open = noNames();
   /** Of the connection before, and of this one; the latest first. */
   let before: readonly IdBlock[] = journal?.read() ?? [];
   let blocks: readonly IdBlock[] = [];
@@ -99,11 +107,11 @@ export function createMessageIds(options: {
     blocks = next;
   }
 
-  function nameIn(candidates: readonly IdBlock[], packetId: number): string | undefined {
+  function nameIn(candidates: readonly IdBlock[], packetId: number): RepeatId | undefined {
     const block = candidates.find(
       ({ first }) => packetId >= first && packetId < first + blockLength + inflightMax,
     );
-    return block && `${block.name}/${packetId}`;
+    return block && { run: block.name, number: packetId };
   }
 
   /** See how the broker counts. */
@@ -124,7 +132,7 @@ export function createMessageIds(options: {
   /** See what a connection begins with. */
   function beginWith(packetId: number) {
     beginning = packetId;
-    if (packetId === suspect) repeatable = new Map();
+    if (packetId === suspect) repeatable = noNames();
     if (nameIn(before, packetId) === undefined) before = [];
   }
 
@@ -138,7 +146,7 @@ export function createMessageIds(options: {
       if (hasReached) before = blocks;
       hasReached = true;
       repeatable = open;
-      open = new Map();
+      open = noNames();
       blocks = [];
       newest = undefined;
       rise = 0;
@@ -149,23 +157,23 @@ export function createMessageIds(options: {
     },
     begin({ isResumed }) {
       if (isResumed) return;
-      repeatable = new Map();
+      repeatable = noNames();
       before = [];
     },
     idOf({ packetId, isDup }) {
       if (journal) follow(packetId);
       if (beginning === undefined) beginWith(packetId);
       isRepeating &&= isDup;
-      const repeated = isRepeating ? (repeatable.get(packetId) ?? nameIn(before, packetId)) : undefined;
-      const name = repeated ?? nameIn(blocks, packetId) ?? `${processName}/${++unnamed}`;
-      repeatable.delete(packetId);
-      open.set(packetId, name);
+      const repeated = isRepeating ? (repeatable[packetId] ?? nameIn(before, packetId)) : undefined;
+      const name = repeated ?? nameIn(blocks, packetId) ?? { run: processName, number: ++unnamed };
+      repeatable[packetId] = undefined;
+      open[packetId] = name;
       return name;
     },
-    isOpen: (packetId) => open.has(packetId),
+    isOpen: (packetId) => open[packetId] !== undefined,
     acknowledged(packetIds) {
       hasAcknowledged = true;
-      for (const packetId of packetIds) open.delete(packetId);
+      for (const packetId of packetIds) open[packetId] = undefined;
     },
   };
 }

@@ -206,7 +206,7 @@ export function createIntake(options: IntakeOptions): Intake {
     const { packetId } = delivery;
     // Its first arrival answers for both.
     if (message.dup && ids.isOpen(packetId)) return;
-    message.messageId = ids.idOf({ packetId, isDup: message.dup });
+    message.repeatId = ids.idOf({ packetId, isDup: message.dup });
     delivery.isSettled = isSkipped(message);
     deliveries.push(delivery);
     if (delivery.isSettled) return acknowledgeInOrder();

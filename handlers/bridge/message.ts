@@ -50,7 +50,7 @@ export function readPublish({
       qos: qos === 0 ? 0 : 1,
       retain,
       dup,
-      messageId: undefined,
+      repeatId: undefined,
       publishedAtUs: undefined,
       contentType: properties?.contentType,
       messageExpiryIntervalSeconds: properties?.messageExpiryInterval,

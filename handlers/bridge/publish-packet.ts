@@ -41,7 +41,7 @@ export function parsePublish(packet: PacketReader, protocolVersion: 4 | 5): Publ
       qos,
       retain: (header & 1) !== 0,
       dup: (header & 8) !== 0,
-      messageId: undefined,
+      repeatId: undefined,
       publishedAtUs: undefined,
       contentType,
       messageExpiryIntervalSeconds,

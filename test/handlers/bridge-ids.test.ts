@@ -6,6 +6,7 @@ import {
   type IdJournal,
   type MessageIds,
 } from "../../handlers/bridge/ids.ts";
+import type { RepeatId } from "../../pipeline/message.ts";
 import { createRandom } from "../support/random.ts";
 
 const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -40,8 +41,9 @@ function connect(ids: MessageIds, { isResumed = true } = {}) {
   ids.begin({ isResumed });
 }
 
-const fresh = (ids: MessageIds, packetId: number) => ids.idOf({ packetId, isDup: false });
-const dup = (ids: MessageIds, packetId: number) => ids.idOf({ packetId, isDup: true });
+const fresh = (ids: MessageIds, packetId: number) => nameOf(ids.idOf({ packetId, isDup: false }));
+const dup = (ids: MessageIds, packetId: number) => nameOf(ids.idOf({ packetId, isDup: true }));
+const nameOf = ({ run, number }: RepeatId) => `${run}/${number}`;
 
 /** As many as it takes to believe that the broker counts, and some; each acknowledged. Names by Packet Identifier. */
 function countUp(ids: MessageIds, { from = 1, to = 40 } = {}): Map<number, string> {
@@ -407,7 +409,7 @@ function simulate(name: AllocatorName, seed: number) {
       } else if (turn === 1) {
         const packet = downstream.shift();
         if (!packet) continue;
-        const name = ids.idOf(packet);
+        const name = nameOf(ids.idOf(packet));
         const known = stored.get(name);
         if (known === undefined) stored.set(name, packet.message);
         else if (known === packet.message) repeatsKnown += 1;

@@ -167,8 +167,11 @@ describe("createIntake", () => {
     receiver.calls[0]?.fail(full);
     clock.advance(await clock.asleep());
     await receiver.until(2);
-    expect(receiver.calls[1]?.message.messageId).toBe(receiver.calls[0]?.message.messageId);
-    expect(receiver.calls[0]?.message.messageId).toEqual(expect.any(String));
+    expect(receiver.calls[1]?.message.repeatId).toEqual(receiver.calls[0]?.message.repeatId);
+    expect(receiver.calls[0]?.message.repeatId).toEqual({
+      run: expect.any(String),
+      number: expect.any(Number),
+    });
   });
 
   it("take() lets a message expire from its arrival on, however long it waits", async () => {
@@ -255,7 +258,7 @@ describe("createIntake", () => {
     expect(acknowledged).toEqual([1]);
     await take(1);
     expect(receiver.calls).toHaveLength(2);
-    expect(receiver.calls[1]?.message.messageId).not.toBe(receiver.calls[0]?.message.messageId);
+    expect(receiver.calls[1]?.message.repeatId).not.toEqual(receiver.calls[0]?.message.repeatId);
   });
 
   it("take() acknowledges a retained message in its turn, counts it, and does not store it", async () => {
@@ -282,7 +285,7 @@ describe("createIntake", () => {
     const { take, receiver, acknowledged, counters } = open();
     const state = await take(0, { qos: 0 });
     expect(state).toEqual({ hasGoneOn: true, error: undefined });
-    expect(receiver.calls[0]?.message.messageId).toBeUndefined();
+    expect(receiver.calls[0]?.message.repeatId).toBeUndefined();
     receiver.calls[0]?.accept();
     await turn();
     expect(acknowledged).toEqual([]);

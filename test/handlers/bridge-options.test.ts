@@ -49,7 +49,7 @@ describe("readPublish", () => {
         qos: 1,
         retain: true,
         dup: true,
-        messageId: undefined,
+        repeatId: undefined,
         contentType: undefined,
         messageExpiryIntervalSeconds: undefined,
         publishedAtUs: undefined,

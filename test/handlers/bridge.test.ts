@@ -141,7 +141,7 @@ describe("createBridge", () => {
       contentType: "application/json",
       messageExpiryIntervalSeconds: 30,
       publishedAtUs: clock.nowUs(),
-      messageId: expect.any(String),
+      repeatId: { run: expect.any(String), number: expect.any(Number) },
       userProperties: [
         ["a", "1"],
         ["a", "2"],
@@ -230,7 +230,7 @@ describe("createBridge", () => {
     second.publish(1, { dup: true });
     await receiver.until(2);
     expect(acknowledged(second)).toEqual([]);
-    expect(receiver.calls[1]?.message.messageId).toBe(receiver.calls[0]?.message.messageId);
+    expect(receiver.calls[1]?.message.repeatId).toEqual(receiver.calls[0]?.message.repeatId);
     receiver.calls[1]?.accept();
     await second.next("puback");
     expect(acknowledged(second)).toEqual([1]);
@@ -244,7 +244,7 @@ describe("createBridge", () => {
       publish(2),
     );
     await receiver.until(2);
-    expect(receiver.calls[1]?.message.messageId).toBe(receiver.calls[0]?.message.messageId);
+    expect(receiver.calls[1]?.message.repeatId).toEqual(receiver.calls[0]?.message.repeatId);
     for (const call of receiver.calls) call.accept();
     await second.next("puback");
     await second.next("puback");
@@ -256,7 +256,7 @@ describe("createBridge", () => {
     await second.accept({ sessionPresent: true });
     second.publish(1);
     await receiver.until(2);
-    expect(receiver.calls[1]?.message.messageId).not.toBe(receiver.calls[0]?.message.messageId);
+    expect(receiver.calls[1]?.message.repeatId).not.toEqual(receiver.calls[0]?.message.repeatId);
   });
 
   it("run() subscribes again and warns when the broker has lost the session", async () => {
@@ -809,6 +809,6 @@ describe("createBridge", () => {
     connection.send({ cmd: "connack", reasonCode: 0, sessionPresent: true });
     connection.publish(30, { dup: true });
     await second.receiver.until(1);
-    expect(second.receiver.calls[0]?.message.messageId).toBe(first.receiver.calls[29]?.message.messageId);
+    expect(second.receiver.calls[0]?.message.repeatId).toEqual(first.receiver.calls[29]?.message.repeatId);
   });
 });

@@ -62,6 +62,40 @@ describe("identityOf()", () => {
     expect(halves(fields).content).not.toBe(halves({}).content);
   });
 
+  describe("of a message that our own side names", () => {
+    const run = "0b7c1a6e-3f52-4d5e-9b0a-5a4f0c1d2e3f";
+    const named = (number: number, fields: Partial<MqttMessage> = {}) =>
+      halves({ messageId: undefined, repeatId: { run, number }, ...fields });
+
+    it("is the one that stores hold already", () => {
+      expect(named(7)).toEqual({ sender: "c18bf629e2440398", content: halves({}).content });
+    });
+
+    it("is the same for the same number of the same run alone, whichever came before", () => {
+      const first = named(7).sender;
+      expect(named(8).sender).not.toBe(first);
+      expect(named(7, { repeatId: { run: "another", number: 7 } }).sender).not.toBe(first);
+      expect(named(7).sender).toBe(first);
+    });
+
+    it("goes by the sender's id where there is one", () => {
+      expect(named(7, { messageId: "m" })).toEqual(halves({}));
+    });
+
+    it("differs between all numbers, also beyond 32 bits", () => {
+      const numbers = [0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 33, Number.MAX_SAFE_INTEGER];
+      for (let number = 2; number <= 65_535; number++) numbers.push(number);
+      expect(new Set(numbers.map((number) => named(number).sender)).size).toBe(numbers.length);
+    });
+
+    it("spreads numbers that follow one another over the store's table", () => {
+      const slotOf = (number: number) => Buffer.from(named(number).sender, "hex").readUInt32LE(0) & 0xff_ff;
+      const slots = Array.from({ length: 2_000 }, (_, number) => slotOf(number)).sort((a, b) => a - b);
+      const gaps = slots.slice(1).map((slot, index) => slot - (slots[index] ?? 0));
+      expect(Math.min(...gaps)).toBeGreaterThan(8);
+    });
+  });
+
   it("does not mix up fields that are the same text put together", () => {
     expect(halves({ source: "ab", clientId: "c" })).not.toEqual(halves({ source: "a", clientId: "bc" }));
     expect(halves({ clientId: "ab", messageId: "c" })).not.toEqual(

@@ -32,18 +32,33 @@ function isTopicText(text: string): boolean {
 export function matchesTopicFilter(filter: string, topic: string): boolean {
   if (topic.startsWith("$") && (filter.startsWith("+") || filter.startsWith("#"))) return false;
   // The topic is its sender's and may have thousands of levels: no more of them is looked at than the filter has.
+  let at = 0;
   let start = 0;
-  for (const level of filter.split("/")) {
+  while (at <= filter.length) {
     // What is left of the topic may be nothing: the level before was its last one then.
-    if (level === "#") return true;
+    if (filter[at] === "#") return true;
     if (start > topic.length) return false;
-    const slash = topic.indexOf("/", start);
-    const end = slash < 0 ? topic.length : slash;
-    const isSame = end - start === level.length && topic.startsWith(level, start);
-    if (level !== "+" && !isSame) return false;
-    start = end + 1;
+    const length = levelLength(filter, at);
+    const topicLength = levelLength(topic, start);
+    const isSame = length === topicLength && isSameText(filter, at, topic, start, length);
+    if (filter[at] !== "+" && !isSame) return false;
+    at += length + 1;
+    start += topicLength + 1;
   }
   return start > topic.length;
+}
+
+function levelLength(text: string, start: number): number {
+  const slash = text.indexOf("/", start);
+  return (slash < 0 ? text.length : slash) - start;
+}
+
+/** Every message is compared: no text is made for a level. */
+function isSameText(a: string, aStart: number, b: string, bStart: number, length: number): boolean {
+  for (let at = 0; at < length; at++) {
+    if (a.charCodeAt(aStart + at) !== b.charCodeAt(bStart + at)) return false;
+  }
+  return true;
 }
 
 /** Whether some topic, be it the empty one, matches both of two valid Topic Filters. */

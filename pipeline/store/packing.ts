@@ -18,12 +18,13 @@ const kinds = ["accepted", "expired", "filtered", "deadLettered"] as const satis
 const rowBytesMax = 96;
 /** UTF-8 bytes for one UTF-16 code unit, at most. Source: RFC 3629, 3. */
 const utf8BytesMax = 3;
-const firstBytes = 1024;
+const firstBytesMin = 1024;
+const firstBytesMax = 1_048_576;
 const noIdentity = new Uint8Array(0);
 
 /** Packs requests as they come, so that nothing else of them is held until they cross. */
 export class RequestPacker {
-  #writer = new Writer(firstBytes);
+  #writer = new Writer(firstBytesMin);
 
   /** Errors: nothing of the request is packed then. */
   add(arrivals: readonly Arrival[]): void {
@@ -44,9 +45,11 @@ export class RequestPacker {
 
   /** All that were added, to be unpacked by their number; the packer is empty then. */
   take(): ArrayBuffer {
-    const packed = this.#writer.buffer.buffer;
-    this.#writer = new Writer(firstBytes);
-    return packed;
+    const { buffer, at } = this.#writer;
+    // To grow means to copy: the next ones likely take as much.
+    const nextBytes = at > buffer.length / 2 ? buffer.length : buffer.length / 2;
+    this.#writer = new Writer(Math.min(Math.max(nextBytes, firstBytesMin), firstBytesMax));
+    return buffer.buffer;
   }
 }
 
@@ -56,12 +59,14 @@ export function unpackRequests(packed: ArrayBuffer, count: number): ArrivalRow[]
 }
 
 function unpackRequest(reader: Reader): ArrivalRow[] {
+  const rows: ArrivalRow[] = [];
   let source = "";
-  return Array.from({ length: reader.u32() }, () => {
+  for (let left = reader.u32(); left > 0; left--) {
     const row = unpackRow(reader, source);
     source = row.source;
-    return row;
-  });
+    rows.push(row);
+  }
+  return rows;
 }
 
 function packRow(writer: Writer, arrival: Arrival, sourceBefore: string | undefined): void {

@@ -71,6 +71,21 @@ describe("RequestPacker", () => {
     expect([first, second].map((rows) => rows?.map(({ source }) => source))).toEqual([["plant"], ["b"]]);
   });
 
+  it("take() gives buffers that are as large as the last ones needed, and no larger than a mebibyte unless they must", () => {
+    const packer = new RequestPacker();
+    const packedBytes = (payloadBytes: number) => {
+      packer.add([arrivalOf({ payload: Buffer.alloc(payloadBytes) })]);
+      return packer.take().byteLength;
+    };
+    expect(packedBytes(100_000)).toBeGreaterThan(100_000);
+    expect(packedBytes(90_000)).toBeLessThan(300_000);
+    packedBytes(20_000_000);
+    expect(packedBytes(10)).toBe(1_048_576);
+    expect(packedBytes(10)).toBe(524_288);
+    for (let times = 0; times < 10; times++) packedBytes(10);
+    expect(packedBytes(10)).toBe(1024);
+  });
+
   it("take() leaves the packer empty, and what it gave as it is", () => {
     const packer = new RequestPacker();
     packer.add([arrivalOf({ source: "a" })]);

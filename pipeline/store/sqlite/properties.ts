@@ -37,7 +37,21 @@ export function packProperties(message: Properties): string | null {
     message.lastValues?.map(packLastValue),
   ];
   while (packed.length > 0 && packed[packed.length - 1] === undefined) packed.pop();
-  return packed.length === 0 ? null : JSON.stringify(packed);
+  if (packed.length === 0) return null;
+  return packed.length > flagPositions ? JSON.stringify(packed) : flagsText(packed);
+}
+
+/** QoS, RETAIN and DUP. */
+const flagPositions = 3;
+const flagTexts: string[] = [];
+
+/** Most messages of a bridge have no more: their text is not made again for each. */
+function flagsText(packed: Packed): string {
+  const [qos, retain, dup] = packed;
+  const at = ((qos ?? 3) * 3 + (retain ?? 2)) * 3 + (dup ?? 2);
+  const text = flagTexts[at] ?? JSON.stringify(packed);
+  flagTexts[at] = text;
+  return text;
 }
 
 const noProperties: Properties = { userProperties: [] };

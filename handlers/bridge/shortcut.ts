@@ -39,12 +39,9 @@ export function openShortcut(
   let turnBytes = 0;
 
   function read(bytes: Buffer) {
-    if (isHeld) {
-      unread = Buffer.concat([unread, bytes]);
-      // MQTT.js lets the stream flow again when it can go on itself.
-      stream.pause();
-      return;
-    }
+    // It still gives what it had.
+    if (stream.destroyed) return;
+    if (isHeld) return giveBack(bytes);
     unread = joined(bytes);
     readOn();
     turnBytes += bytes.length;
@@ -74,6 +71,15 @@ export function openShortcut(
       holdUntil(room());
     }
     unread = unread.subarray(at);
+    if (!isHeld) return;
+    giveBack(unread);
+    unread = nothing;
+  }
+
+  /** To the stream, so that its end waits until it is read. MQTT.js lets it flow again when it can go on itself. */
+  function giveBack(bytes: Buffer) {
+    stream.pause();
+    if (bytes.length > 0 && !stream.destroyed) stream.unshift(bytes);
   }
 
   /** Gives the end of what has been read; where it begins: more must come first. */
@@ -106,7 +112,6 @@ export function openShortcut(
     void hasRoom.then(() => {
       isHeld = false;
       stream.resume();
-      readOn();
     });
   }
 

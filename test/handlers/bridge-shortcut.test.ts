@@ -160,6 +160,38 @@ describe("openShortcut", () => {
     expect(arrived).toEqual(["taken 1"]);
   });
 
+  it("takes nothing of what a destroyed stream still gives, be it inside of another payload", async () => {
+    const { stream, arrived } = open({
+      take({ message }) {
+        arrived.push(`taken ${message.payload}`);
+        if (`${message.payload}` === "1") stream.destroy();
+      },
+    });
+    const inner = bytesOf(publish(3, { payload: "forged" }));
+    const first = bytesOf(publish(1), publish(2));
+    stream.emit("data", first);
+    stream.emit("data", Buffer.concat([bytesOf(publish(4, { payload: "x".repeat(5_000) })), inner]));
+    await turn();
+    expect(arrived).toEqual(["taken 1"]);
+  });
+
+  it("reads what came before the end also when that comes while there is no room", async () => {
+    const room = Promise.withResolvers<void>();
+    let isFull = true;
+    const { stream, arrived } = open({ room: () => (isFull ? room.promise : undefined) });
+    const ended = once(stream, "end");
+    stream.write(bytesOf(publish(1), publish(2)));
+    stream.end(bytesOf(publish(3), { cmd: "disconnect", reasonCode: 0x8b }));
+    await turn();
+    stream.read(0);
+    await turn();
+    expect(arrived).toEqual(["taken 1"]);
+    isFull = false;
+    room.resolve();
+    await ended;
+    expect(arrived).toEqual(["taken 1", "taken 2", "taken 3", "disconnect"]);
+  });
+
   it("passes what is left of a long message on in a few large pieces, however small it comes", async () => {
     const { stream, arrived, pieces } = open();
     const payload = "x".repeat(100_000);

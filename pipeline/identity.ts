@@ -10,7 +10,7 @@ const scratch = Buffer.allocUnsafeSlow(65_536);
 /** Odd, so that no two numbers below 2³² become the same: 2³² divided by the golden ratio. */
 const spread = 0x9e3779b1;
 /** Thousands of messages one after another are of the same run. */
-const latest = { run: "", digest: Buffer.alloc(digestBytes) };
+const latest = { run: undefined as string | undefined, digest: new Uint8Array(digestBytes) };
 
 /**
  * By what a repeat is known: who sent which message, and a digest of what it says, so that a message id that was
@@ -22,7 +22,7 @@ const latest = { run: "", digest: Buffer.alloc(digestBytes) };
 export function identityOf(message: MqttMessage): Uint8Array | undefined {
   const { source, clientId, messageId, repeatId, topic, payload } = message;
   if (messageId === undefined && repeatId === undefined) return undefined;
-  const identity = Buffer.allocUnsafe(2 * digestBytes);
+  const identity = new Uint8Array(2 * digestBytes);
   if (messageId !== undefined) writeDigest(identity, 0, `${sized(source)}${sized(clientId)}${messageId}`);
   else if (repeatId !== undefined) writeRepeatId(identity, repeatId);
   const topicText = sized(topic);
@@ -35,19 +35,24 @@ export function identityOf(message: MqttMessage): Uint8Array | undefined {
 }
 
 /** Nobody outside can choose a run, so that its numbers need no digest, only to be spread as the store's table wants them. */
-function writeRepeatId(identity: Buffer, { run, number }: RepeatId): void {
+function writeRepeatId(identity: Uint8Array, { run, number }: RepeatId): void {
   if (run !== latest.run) {
     writeDigest(latest.digest, 0, run);
     latest.run = run;
   }
   const { digest } = latest;
-  identity.writeInt32LE(digest.readInt32LE(0) ^ Math.imul(number, spread), 0);
-  identity.writeInt32LE(digest.readInt32LE(4) ^ Math.floor(number / 2 ** 32), 4);
+  const low = Math.imul(number, spread);
+  const high = Math.floor(number / 2 ** 32);
+  for (let at = 0; at < 4; at++) {
+    identity[at] = (digest[at] ?? 0) ^ (low >>> (8 * at));
+    identity[4 + at] = (digest[4 + at] ?? 0) ^ (high >>> (8 * at));
+  }
 }
 
 /** As a text in between: Node and Deno take three times as long for a digest in a buffer of its own. */
-function writeDigest(identity: Buffer, at: number, content: string | Uint8Array): void {
-  identity.write(hash("sha256", content, "binary"), at, digestBytes, "binary");
+function writeDigest(identity: Uint8Array, start: number, content: string | Uint8Array): void {
+  const digest = hash("sha256", content, "binary");
+  for (let at = 0; at < digestBytes; at++) identity[start + at] = digest.charCodeAt(at);
 }
 
 /** Length first, so that no two lists of texts are the same text when they are put together. */

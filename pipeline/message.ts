@@ -35,9 +35,9 @@ export interface MqttMessage {
   retain?: boolean | undefined;
   dup?: boolean | undefined;
   clientId?: string | undefined;
-  /** Stable over the sender's repeats; without it nothing is taken for a duplicate. */
+  /** Stable over the sender's repeats. */
   messageId?: string | undefined;
-  /** Without `messageId`, what our own side knows a repeat by. It is not stored. */
+  /** Without `messageId`, what our own side knows a repeat by; without either, nothing is one. It is not stored. */
   repeatId?: RepeatId | undefined;
   /** When the sender or broker took the message. */
   publishedAtUs?: number | undefined;

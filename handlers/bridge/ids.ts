@@ -59,9 +59,7 @@ export interface MessageIds {
 }
 
 /** By Packet Identifier. A map from which all are deleted again is made anew every few thousand messages. */
-function noNames(): (RepeatId | undefined)[] {
-  return new Array<RepeatId | undefined>(packetIdMax + 1);
-}
+type Names = (RepeatId | undefined)[];
 
 /** Source: MQTT 5.0, 2.2.1. */
 const packetIdMax = 65_535;
@@ -83,8 +81,8 @@ export function createMessageIds(options: {
   const processName = uuid();
   let unnamed = 0;
   /** What was not acknowledged on the connection before, and what is not yet on this one. */
-  let repeatable = noNames();
-  let open = noNames();
+  let repeatable: Names = [];
+  let open: Names = [];
   /** Of the connection before, and of this one; the latest first. */
   let before: readonly IdBlock[] = journal?.read() ?? [];
   let blocks: readonly IdBlock[] = [];
@@ -132,7 +130,7 @@ export function createMessageIds(options: {
   /** See what a connection begins with. */
   function beginWith(packetId: number) {
     beginning = packetId;
-    if (packetId === suspect) repeatable = noNames();
+    if (packetId === suspect) repeatable = [];
     if (nameIn(before, packetId) === undefined) before = [];
   }
 
@@ -146,7 +144,7 @@ export function createMessageIds(options: {
       if (hasReached) before = blocks;
       hasReached = true;
       repeatable = open;
-      open = noNames();
+      open = [];
       blocks = [];
       newest = undefined;
       rise = 0;
@@ -157,7 +155,7 @@ export function createMessageIds(options: {
     },
     begin({ isResumed }) {
       if (isResumed) return;
-      repeatable = noNames();
+      repeatable = [];
       before = [];
     },
     idOf({ packetId, isDup }) {
@@ -166,7 +164,8 @@ export function createMessageIds(options: {
       isRepeating &&= isDup;
       const repeated = isRepeating ? (repeatable[packetId] ?? nameIn(before, packetId)) : undefined;
       const name = repeated ?? nameIn(blocks, packetId) ?? { run: processName, number: ++unnamed };
-      repeatable[packetId] = undefined;
+      if (repeatable[packetId]) repeatable[packetId] = undefined;
+      if (open.length === 0) open = new Array(packetIdMax + 1);
       open[packetId] = name;
       return name;
     },

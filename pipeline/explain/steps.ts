@@ -23,6 +23,9 @@ export function createSteps(config: GatewayConfig, format: PayloadFormat): Expla
   function explainDuplicate(message: MqttMessage): string {
     const { windowSeconds } = config.dedupe;
     if (windowSeconds === 0) return "repeats are not looked for";
+    if (config.bridges.some(({ name }) => name === message.source)) {
+      return `by Packet Identifier: what the broker repeats within ${windowSeconds} s is acknowledged and stored no more`;
+    }
     if (identityOf(message) === undefined) return "no message id: a repeat counts as another message";
     const { source, clientId, messageId = "" } = message;
     const sender =

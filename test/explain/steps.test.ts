@@ -168,6 +168,9 @@ describe("findOrigin()", () => {
     expect(findOrigin(config, { name: "plant", topic: "plant/a" }).name).toBe("plant");
     const { steps, isDelivered } = await explain(config, { from: "plant" });
     expect(steps[0]?.detail).toBe("plant: bridge to mqtt://broker.example:1883");
+    expect(steps.find(({ step }) => step === "duplicate")?.detail).toBe(
+      "by Packet Identifier: what the broker repeats within 3600 s is acknowledged and stored no more",
+    );
     expect(isDelivered).toBe(true);
   });
 });

@@ -150,9 +150,10 @@ export function createIntake(options: IntakeOptions): Intake {
       delivery.isSettled = true;
       deliveryBytes -= bytes;
     }
+    // Also where others of the same attempt found no room: a small store is filled and emptied again and again.
+    backOff.reset();
     if (isWithheld && !pause) {
       isWithheld = false;
-      backOff.reset();
       onWithheld(undefined);
     }
     acknowledgeInOrder();

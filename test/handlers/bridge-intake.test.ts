@@ -146,6 +146,24 @@ describe("createIntake", () => {
     expect(await clock.asleep()).toBe(1_000);
   });
 
+  it("take() waits short again when some of what waits is stored, and the rest finds no room", async () => {
+    const { take, receiver, clock } = open();
+    for (const packetId of [1, 2, 3]) await take(packetId);
+    const attempts = [
+      { calls: [0, 1, 2], stored: undefined, delayMs: 1_000 },
+      { calls: [3, 4, 5], stored: 5, delayMs: 1_500 },
+      { calls: [6, 7], stored: 7, delayMs: 1_000 },
+      { calls: [8], stored: undefined, delayMs: 1_000 },
+    ];
+    for (const { calls, stored, delayMs } of attempts) {
+      await receiver.until(Math.max(...calls) + 1);
+      for (const call of calls) if (call !== stored) receiver.calls[call]?.fail(full);
+      if (stored !== undefined) receiver.calls[stored]?.accept();
+      expect(await clock.asleep()).toBe(delayMs);
+      clock.advance(delayMs);
+    }
+  });
+
   it("take() keeps of what was read no more than the messages, while they wait for room", async () => {
     const { intake, take, receiver, clock } = open();
     const read = Buffer.from("2 and all that was read with it");

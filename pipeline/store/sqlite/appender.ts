@@ -11,6 +11,7 @@ import type { LastValueRows } from "./last-values.ts";
 import { type ArrivalRow, type Messages, rowBytes } from "./messages.ts";
 import type { SourceChange, Sources } from "./sources.ts";
 import type { Space } from "./space.ts";
+import { SyncTime } from "./sync-time.ts";
 
 interface Request {
   rows: readonly ArrivalRow[];
@@ -40,12 +41,10 @@ const groupBytesMax = 4 * 2 ** 20;
 /** Slices swept to make room for one group before it is refused. */
 const sweepsMax = 8;
 
-/** On a slow disk a short wait gathers a larger group: measured 1.2–1.5 times the rate from 2 ms a commit on. */
+/** On a slow disk a short wait gathers a larger group: measured 1.2–1.5 times the rate from 2 ms a sync on. */
 const gatherFromMs = 2;
 const gatherShare = 0.15;
 const gatherMsMax = 2;
-/** Weight of the newest commit in the running mean. */
-const meanWeight = 0.1;
 
 /**
  * Group commit: requests gather while others are written, and go to disk in one transaction.
@@ -57,7 +56,7 @@ export class Appender {
   readonly #rooms: Rooms;
   #queue: Request[] = [];
   #scheduled = false;
-  #meanCommitMs = 0;
+  readonly #syncTime = new SyncTime();
 
   constructor(rooms: Rooms) {
     this.#rooms = rooms;
@@ -84,8 +83,9 @@ export class Appender {
       this.#commitNext();
       if (this.#queue.length > 0) this.#schedule();
     };
-    if (this.#meanCommitMs < gatherFromMs) setImmediate(commit);
-    else setTimeout(commit, Math.min(gatherMsMax, this.#meanCommitMs * gatherShare));
+    const { ms } = this.#syncTime;
+    if (ms < gatherFromMs) setImmediate(commit);
+    else setTimeout(commit, Math.min(gatherMsMax, ms * gatherShare));
   }
 
   #commitNext(): void {
@@ -126,11 +126,13 @@ export class Appender {
     const { db, dedupe, space, onCommit } = this.#rooms;
     const startMs = performance.now();
     const arrivedAtUs = group.at(-1)?.rows.at(-1)?.arrivedAtUs ?? 0;
+    let syncFromMs = startMs;
     let results: AppendResult[];
     try {
       results = db.write(() => {
         const stored = this.#store(group);
         dedupe.save(arrivedAtUs);
+        syncFromMs = performance.now();
         return stored;
       });
     } catch (error) {
@@ -139,8 +141,9 @@ export class Appender {
       return;
     }
     dedupe.committed(arrivedAtUs);
-    const durationMs = performance.now() - startMs;
-    this.#meanCommitMs += (durationMs - this.#meanCommitMs) * meanWeight;
+    const endMs = performance.now();
+    this.#syncTime.add(endMs - syncFromMs);
+    const durationMs = endMs - startMs;
     for (const [index, { resolve }] of group.entries()) resolve(results[index] ?? noResult());
     onCommit?.({ durationMs, messages: group.reduce((sum, { rows }) => sum + rows.length, 0) });
     space.afterCommit();

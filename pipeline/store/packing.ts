@@ -3,8 +3,8 @@
  * the whole slab behind each payload that is a view on one.
  *
  * ```
- * { rows:u32 { source? topic properties? met? arrivedUs:f64 identity verdict payload } }
- * text and bytes: length:u32 content · optional ones: present:u8 first · no source: that of the row before
+ * { rows:u32 { source topic properties? met? arrivedUs:f64 identity verdict payload } }
+ * text and bytes: length:u32 content · optional ones: absent, there, or as in the row before:u8 first
  * ```
  */
 import type { Arrival, DeadLetterReason, Verdict } from "./batch-store.ts";
@@ -21,6 +21,12 @@ const utf8BytesMax = 3;
 const firstBytesMin = 1024;
 const firstBytesMax = 1_048_576;
 const noIdentity = new Uint8Array(0);
+/** Before a text that may be left out. */
+const textIs = { absent: 0, there: 1, asBefore: 2 } as const;
+
+/** What of a row the next one mostly has too: the source, and the flags of a message. */
+type Repeated = Pick<ArrivalRow, "source" | "properties">;
+const nothingBefore: Repeated = { source: "", properties: null };
 
 /** Packs requests as they come, so that nothing else of them is held until they cross. */
 export class RequestPacker {
@@ -32,11 +38,8 @@ export class RequestPacker {
     try {
       this.#writer.reserve(4);
       this.#writer.u32(arrivals.length);
-      let source: string | undefined;
-      for (const arrival of arrivals) {
-        packRow(this.#writer, arrival, source);
-        source = arrival.message.source;
-      }
+      let before = nothingBefore;
+      for (const arrival of arrivals) before = packRow(this.#writer, arrival, before);
     } catch (error) {
       this.#writer.at = start;
       throw error;
@@ -60,16 +63,16 @@ export function unpackRequests(packed: ArrayBuffer, count: number): ArrivalRow[]
 
 function unpackRequest(reader: Reader): ArrivalRow[] {
   const rows: ArrivalRow[] = [];
-  let source = "";
+  let before = nothingBefore;
   for (let left = reader.u32(); left > 0; left--) {
-    const row = unpackRow(reader, source);
-    source = row.source;
+    const row = unpackRow(reader, before);
+    before = row;
     rows.push(row);
   }
   return rows;
 }
 
-function packRow(writer: Writer, arrival: Arrival, sourceBefore: string | undefined): void {
+function packRow(writer: Writer, arrival: Arrival, before: Repeated): Repeated {
   const { message, arrivedAtUs, identity, verdict } = arrival;
   const { source, topic, payload } = message;
   const properties = packProperties(message);
@@ -77,20 +80,21 @@ function packRow(writer: Writer, arrival: Arrival, sourceBefore: string | undefi
   const characters =
     source.length + topic.length + (properties?.length ?? 0) + (met?.length ?? 0) + charactersOf(verdict);
   writer.reserve(rowBytesMax + characters * utf8BytesMax + payload.length);
-  writer.optionalText(source === sourceBefore ? null : source);
+  writer.optionalText(source, before.source);
   writer.text(topic);
-  writer.optionalText(properties);
+  writer.optionalText(properties, before.properties);
   writer.optionalText(met);
   writer.f64(arrivedAtUs);
   writer.bytes(identity ?? noIdentity);
   packVerdict(writer, verdict);
   writer.bytes(payload);
+  return { source, properties };
 }
 
-function unpackRow(reader: Reader, sourceBefore: string): ArrivalRow {
-  const source = reader.optionalText() ?? sourceBefore;
+function unpackRow(reader: Reader, before: Repeated): ArrivalRow {
+  const source = reader.optionalText(before.source) ?? "";
   const topic = reader.text();
-  const properties = reader.optionalText();
+  const properties = reader.optionalText(before.properties);
   const met = reader.optionalText();
   const arrivedAtUs = reader.f64();
   const identity = reader.bytes();
@@ -193,9 +197,15 @@ class Writer {
     this.at += length;
   }
 
-  optionalText(value: string | null): void {
-    this.u8(value === null ? 0 : 1);
-    if (value !== null) this.text(value);
+  optionalText(value: string | null, before?: string | null): void {
+    if (value === before) {
+      this.u8(textIs.asBefore);
+    } else if (value === null) {
+      this.u8(textIs.absent);
+    } else {
+      this.u8(textIs.there);
+      this.text(value);
+    }
   }
 
   bytes(value: Uint8Array): void {
@@ -233,8 +243,10 @@ class Reader {
     return this.#buffer.toString("utf8", start, start + length);
   }
 
-  optionalText(): string | null {
-    return this.u8() === 0 ? null : this.text();
+  optionalText(before: string | null = null): string | null {
+    const kind = this.u8();
+    if (kind === textIs.there) return this.text();
+    return kind === textIs.asBefore ? before : null;
   }
 
   bytes(): Uint8Array {

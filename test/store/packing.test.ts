@@ -61,6 +61,30 @@ describe("RequestPacker", () => {
     expect(crossed(...requests)).toEqual(rowsOf(...requests));
   });
 
+  it("gives each row its own properties, whichever there were before", () => {
+    const [none, some, others] = [
+      { userProperties: [] },
+      { userProperties: [], qos: 1 as const },
+      { userProperties: [["a", "b"]] as const },
+    ].map((properties) => ({
+      ...arrivalOf(),
+      message: { ...arrivalOf().message, qos: undefined, ...properties },
+    }));
+    if (!none || !some || !others) throw new Error("unreachable");
+    const requests = [[none, none, some, some, none, others, some], [some], [none], [others, none]];
+    expect(crossed(...requests)).toEqual(rowsOf(...requests));
+  });
+
+  it("packs once what rows after one another have in common", () => {
+    const writtenTimes = (...arrivals: Arrival[]) => {
+      const packer = new RequestPacker();
+      packer.add(arrivals);
+      const packed = Buffer.from(packer.take()).toString("latin1");
+      return packed.split("wert").length - 1;
+    };
+    expect(writtenTimes(arrivalOf(), arrivalOf(), arrivalOf())).toBe(1);
+  });
+
   it("add() leaves out all of a request that cannot be packed", () => {
     const packer = new RequestPacker();
     const broken = { ...arrivalOf(), message: { ...arrivalOf().message, publishedAtUs: 1n as never } };

@@ -2,7 +2,15 @@ import { skipSpace, skipString } from "./json-scan.ts";
 
 /** How many members of a JSON text are lost in its value, because their object has a later one of the same name. */
 export function countRepeatedMembers(text: string, value: unknown): number {
-  return countKeys(text) - countMembers(value);
+  const members = countMembers(value);
+  // Behind every key stands a colon: there are no more keys than that, and no fewer than members.
+  return countColons(text) === members ? 0 : countKeys(text) - members;
+}
+
+function countColons(text: string): number {
+  let colons = 0;
+  for (let at = text.indexOf(":"); at >= 0; at = text.indexOf(":", at + 1)) colons++;
+  return colons;
 }
 
 /** Strings that a colon follows. */

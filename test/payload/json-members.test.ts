@@ -46,6 +46,8 @@ describe("countRepeatedMembers()", () => {
     ['{"a":"\\": ","b":"\\\\","c":"\\\\\\":"}', 0],
     ['{"a":1,"\\u0061":2}', 1],
     ['{"__proto__":1,"__proto__":2}', 1],
+    ['{"a":"12:30:00"}', 0],
+    ['{"a":"12:30:00","a":"::"}', 1],
   ])("finds in %s %i", (text, repeated) => {
     expect(count(text)).toBe(repeated);
   });

@@ -8,7 +8,7 @@ import type { DedupeRows } from "./dedupe-rows.ts";
 import { type Database, isFull, isIoError } from "./driver.ts";
 import type { LaneCounters } from "./lanes.ts";
 import type { LastValueRows } from "./last-values.ts";
-import { type ArrivalRow, type Messages, rowBytes } from "./messages.ts";
+import { type ArrivalRow, type Messages, type NewMessage, rowBytes } from "./messages.ts";
 import type { SourceChange, Sources } from "./sources.ts";
 import type { Space } from "./space.ts";
 import { SyncTime } from "./sync-time.ts";
@@ -167,6 +167,7 @@ export class Appender {
     let lastId = firstId;
     const changes = new Map<string, Required<SourceChange>>();
     const owed = new Map<number, number>();
+    const accepted: NewMessage[] = [];
     const results = group.map(({ rows }) => {
       const result = noResult();
       const owedIds = reportsOwed ? createOwedIds() : undefined;
@@ -197,7 +198,7 @@ export class Appender {
           lastId++;
           const mask = lanes.known(verdict.lanes);
           if (mask === 0) continue;
-          messages.insert(row, { id: lastId, lanes: mask, expiresAtUs: verdict.expiresAtUs });
+          accepted.push({ row, id: lastId, lanes: mask, expiresAtUs: verdict.expiresAtUs });
           owedIds?.add(mask, lastId);
           owed.set(mask, (owed.get(mask) ?? 0) + 1);
         } else if (verdict.kind === "deadLettered") {
@@ -212,6 +213,7 @@ export class Appender {
       if (repeats.length > 0) result.repeats = repeats;
       return result;
     });
+    messages.insert(accepted);
     counters.add("lastMessageId", lastId - firstId);
     for (const [mask, count] of owed) lanes.owe(mask, count);
     for (const [name, change] of changes) sources.add(name, change);

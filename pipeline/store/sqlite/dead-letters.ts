@@ -169,7 +169,7 @@ export class DeadLetters implements DeadLetterStore {
         if (destination === null) sources.add(source, { received: 1, accepted: 1 });
         counters.add("lastMessageId", 1);
         if (owing === 0) return;
-        messages.insert(row, { ...verdict, id: counters.get("lastMessageId"), lanes: owing });
+        messages.insert([{ row, ...verdict, id: counters.get("lastMessageId"), lanes: owing }]);
         lanes.owe(owing, 1);
       });
       return true;

@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 
-type Value = string | number | Uint8Array | null;
+export type Value = string | number | Uint8Array | null;
 
 /** A row as an array, in the order of the statement's columns: half the cost of objects. */
 export type Row = readonly Value[];

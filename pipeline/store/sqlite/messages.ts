@@ -1,5 +1,5 @@
 import type { Arrival, StoredMessage, Verdict } from "../batch-store.ts";
-import type { Database, Statement } from "./driver.ts";
+import type { Database, Statement, Value } from "./driver.ts";
 import { packMet } from "./last-values.ts";
 import { packProperties, unpackProperties } from "./properties.ts";
 
@@ -54,32 +54,50 @@ export type MessageColumns = [
   payload: Uint8Array,
 ];
 
+/** A message that is owed by `lanes`. */
+export interface NewMessage {
+  row: Pick<ArrivalRow, "source" | "topic" | "properties" | "payload" | "arrivedAtUs">;
+  id: number;
+  lanes: number;
+  expiresAtUs?: number | undefined;
+}
+
+/** One statement takes so many: 0.6 µs for each of 200 bytes, and 1.1 one by one. */
+const togetherCount = 8;
+
 /** The log itself: rows are appended, read, and deleted once no lane owes them. */
 export class Messages {
-  readonly #insert: Statement<[]>;
+  readonly #insertOne: Statement<[]>;
+  readonly #insertTogether: Statement<[]>;
 
   constructor(db: Database) {
-    this.#insert = db.prepare(
-      `INSERT INTO messages(id, lanes, arrived_us, expires_us, source, topic, properties, payload)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
+    this.#insertOne = db.prepare(insertOf(1));
+    this.#insertTogether = db.prepare(insertOf(togetherCount));
   }
 
-  insert(
-    row: Pick<ArrivalRow, "source" | "topic" | "properties" | "payload" | "arrivedAtUs">,
-    { id, lanes, expiresAtUs }: { id: number; lanes: number; expiresAtUs?: number | undefined },
-  ): void {
-    this.#insert.run(
-      id,
-      lanes,
-      row.arrivedAtUs,
-      expiresAtUs ?? null,
-      row.source,
-      row.topic,
-      row.properties,
-      row.payload,
-    );
+  /** Within a transaction, which is to be rolled back if this fails. */
+  insert(messages: readonly NewMessage[]): void {
+    const aloneFrom = messages.length - (messages.length % togetherCount);
+    for (let at = 0; at < aloneFrom; at += togetherCount) {
+      this.#insertTogether.run(...columnsOf(messages, at, togetherCount));
+    }
+    for (let at = aloneFrom; at < messages.length; at++) this.#insertOne.run(...columnsOf(messages, at, 1));
   }
+}
+
+function insertOf(count: number): string {
+  const row = "(?, ?, ?, ?, ?, ?, ?, ?)";
+  return `INSERT INTO messages(id, lanes, arrived_us, expires_us, source, topic, properties, payload)
+          VALUES ${Array(count).fill(row).join(", ")}`;
+}
+
+function columnsOf(messages: readonly NewMessage[], first: number, count: number): Value[] {
+  const columns: Value[] = [];
+  for (const { row, id, lanes, expiresAtUs } of messages.slice(first, first + count)) {
+    const { arrivedAtUs, source, topic, properties, payload } = row;
+    columns.push(id, lanes, arrivedAtUs, expiresAtUs ?? null, source, topic, properties, payload);
+  }
+  return columns;
 }
 
 export function toStoredMessage(columns: MessageColumns): StoredMessage {

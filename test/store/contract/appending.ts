@@ -114,6 +114,31 @@ export function appendingContract(subject: Subject) {
       expect(stored?.userProperties).toEqual([]);
     });
 
+    it.each([1, 7, 8, 9, 16, 31])(
+      "keeps all of %i messages in their order, whatever came between them",
+      async (count) => {
+        const names = Array.from({ length: count }, (_, index) => `message ${index}`);
+        const timesOf = (index: number) => ({
+          arrivedAtUs: startUs + index,
+          expiresAtUs: index % 3 === 0 ? startUs + 60 + index : undefined,
+        });
+        await subject.store.append(
+          names.flatMap((name, index) => {
+            const { arrivedAtUs, expiresAtUs } = timesOf(index);
+            const message = arrival(name, owedBy([metricsLane], expiresAtUs), { arrivedAtUs });
+            return [message, arrival("x", invalid), arrival("y", expired)];
+          }),
+        );
+        await append(["the last one"]);
+        expect(await bodies()).toEqual([...names, "the last one"]);
+        const stored = await lane().read(0, count);
+        expect(stored.map(({ arrivedAtUs, expiresAtUs }) => ({ arrivedAtUs, expiresAtUs }))).toEqual(
+          names.map((_, index) => timesOf(index)),
+        );
+        expect(await lane().backlog()).toMatchObject({ messages: count + 1 });
+      },
+    );
+
     it("is not disturbed when the caller's buffer is used again", async () => {
       const payload = bytes("before");
       const verdict = owedBy([metricsLane]);

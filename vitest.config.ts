@@ -1,6 +1,12 @@
 import { defineConfig } from "vitest/config";
 
 const minute = 60_000;
+/**
+ * Each writer thread strips the types of its files by WebAssembly. Where a process has started and ended many of them,
+ * V8 crashes when one calls back so often that it compiles that call: it frees code of a module that is gone. A
+ * gateway starts each of its threads once.
+ */
+const execArgv = ["--wasm-wrapper-tiering-budget=2000000000"];
 
 /** One project for each thing a command of package.json runs. */
 function project(
@@ -15,6 +21,7 @@ function project(
       include: [include],
       exclude,
       pool: "forks" as const,
+      execArgv,
       testTimeout,
       hookTimeout: 3 * minute,
       fileParallelism: !serial,

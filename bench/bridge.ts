@@ -25,7 +25,7 @@ export async function bridge({ size, folder, note }: Bench): Promise<Row[]> {
     note("bridge: left out, Mosquitto is not installed; node test/integration/setup.ts installs it");
     return [];
   }
-  const [rounds, messages] = size === "quick" ? [1, 200_000] : [5, 400_000];
+  const [rounds, messages] = size === "quick" ? [1, 200_000] : [9, 400_000];
   await using broker = await startMosquitto({ settings: { max_inflight_messages: receiveMaximum } });
   const { url } = broker;
   const settings: BridgeSettings = { url, topicFilter: "plant/#", receiveMaximum };

@@ -8,6 +8,7 @@ import { type Logger, silentLogger } from "../../pipeline/logger.ts";
 import { createLogLimit } from "../log-limit.ts";
 import { loadGatewayConfig } from "./config-files.ts";
 import { type Gateway, openGateway } from "./gateway.ts";
+import { limitHeapGrowth } from "./heap-growth.ts";
 import { createLogger } from "./log.ts";
 import { runUntilSignal } from "./run.ts";
 import type { ListenerTls } from "./tls-material.ts";
@@ -100,6 +101,7 @@ export async function serve(options: {
   /** From the command line, before what the configuration says. */
   logLevel?: LogLevel | undefined;
 }): Promise<number> {
+  limitHeapGrowth();
   const config = loadGatewayConfig(options.configPath, options.environment);
   const logger = createLogger({
     level: options.logLevel ?? config.log.level,

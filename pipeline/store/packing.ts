@@ -3,8 +3,8 @@
  * the whole slab behind each payload that is a view on one.
  *
  * ```
- * { rows:u32 { source topic properties? met? arrivedUs:f64 identity verdict payload } }
- * text and bytes: length:u32 content · optional ones: absent, there, or as in the row before:u8 first
+ * { rows:u32 { source? topic properties? met? arrivedUs:f64 identity verdict payload } }
+ * text and bytes: length:u32 content · with "?": absent, there, or (source, properties) as in the row before:u8 first
  * ```
  */
 import type { Arrival, DeadLetterReason, Verdict } from "./batch-store.ts";

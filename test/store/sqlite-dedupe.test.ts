@@ -49,6 +49,14 @@ describe("after a restart, append() takes messages with identities", () => {
     expect(await append("same", startUs + minuteUs)).toMatchObject({ duplicates: 1 });
   });
 
+  it("where a request of nothing was the last of their group", async () => {
+    await open();
+    await Promise.all([append("same", startUs), store.append([])]);
+    await store.close();
+    await open();
+    expect(await append("same", startUs)).toMatchObject({ duplicates: 1 });
+  });
+
   it("when a repeat was new by less than what its neighbours in the commit were later", async () => {
     await open();
     await Promise.all([append("same", startUs), append(undefined, startUs + 1000)]);

@@ -63,6 +63,7 @@ export class Appender {
   }
 
   append(rows: readonly ArrivalRow[]): Promise<AppendResult> {
+    if (rows.length === 0) return Promise.resolve(noResult());
     return new Promise((resolve, reject) => {
       const bytes = rows.reduce((sum, row) => sum + rowBytes(row) + Buffer.byteLength(row.met ?? ""), 0);
       this.#queue.push({ rows, bytes, resolve, reject });
@@ -140,10 +141,9 @@ export class Appender {
       this.#failed(group, toError(error));
       return;
     }
+    this.#syncTime.add(performance.now() - syncFromMs);
     dedupe.committed(arrivedAtUs);
-    const endMs = performance.now();
-    this.#syncTime.add(endMs - syncFromMs);
-    const durationMs = endMs - startMs;
+    const durationMs = performance.now() - startMs;
     for (const [index, { resolve }] of group.entries()) resolve(results[index] ?? noResult());
     onCommit?.({ durationMs, messages: group.reduce((sum, { rows }) => sum + rows.length, 0) });
     space.afterCommit();

@@ -85,9 +85,11 @@ export class Messages {
   }
 }
 
+/** By `OR ROLLBACK` SQLite keeps no journal of the statement alone, which is of no use in a transaction for all or nothing. */
 function insertOf(count: number): string {
   const row = "(?, ?, ?, ?, ?, ?, ?, ?)";
-  return `INSERT INTO messages(id, lanes, arrived_us, expires_us, source, topic, properties, payload)
+  return `INSERT OR ROLLBACK
+          INTO messages(id, lanes, arrived_us, expires_us, source, topic, properties, payload)
           VALUES ${Array(count).fill(row).join(", ")}`;
 }
 

@@ -95,9 +95,11 @@ function openOnce(path: string, shares: SpaceShares): Database {
     db.exec(`PRAGMA page_size = ${pageBytes}`);
     set(db, "journal_mode", "WAL", "wal");
     set(db, "synchronous", "FULL", synchronousFull);
-    // On macOS a plain fsync leaves the data in the drive's cache. Source: SQLite, "PRAGMA fullfsync".
+    // On macOS a plain fsync leaves the data in the drive's cache. Source: SQLite, "PRAGMA fullfsync". A container may
+    // have nothing to write to but the store's folder: what SQLite keeps for a while, it keeps in memory.
     db.exec(`
       PRAGMA fullfsync = ON;
+      PRAGMA temp_store = MEMORY;
       PRAGMA wal_autocheckpoint = ${shares.walPages};
       PRAGMA journal_size_limit = ${shares.walBytes};
       PRAGMA cache_size = -${cacheKib};

@@ -1,6 +1,6 @@
 /** Weights of the newest commit, when it was quicker than what is known, and when it was slower. */
 const quickerWeight = 0.3;
-const slowerWeight = 0.02;
+const slowerWeight = 0.1;
 
 /**
  * How long the disk takes for a commit: about as long as the quicker ones took. Others waited for a processor, or

@@ -11,7 +11,6 @@ import { systemClock } from "../../pipeline/clock.ts";
 import { ConfigError, StoreVersionError, toError } from "../../pipeline/errors.ts";
 import { loadGatewayConfig } from "./config-files.ts";
 import { openGateway } from "./gateway.ts";
-import { limitHeapGrowth } from "./heap-growth.ts";
 import { createLogger } from "./log.ts";
 import { runUntilSignal } from "./run.ts";
 import { createListenerMaterial, type ListenerTls } from "./tls-material.ts";
@@ -39,7 +38,6 @@ interface DenoServe {
 }
 
 async function main(args: string[]): Promise<number> {
-  limitHeapGrowth();
   const { values } = parseArgs({ args, options: { config: { type: "string" } } });
   const environment = readEnvironment();
   const config = loadGatewayConfig(values.config ?? environment.GATEWAY_CONFIG, environment);

@@ -6,7 +6,8 @@
  * 2. The text is searched for numbers. When none is written both ways, each number in the value is told by what it is.
  * 3. Otherwise the reviver.
  */
-import { exactInteger, isNestedBeyond, nestingMax, parseJson, parseWithSource } from "../payload/json.ts";
+import { exactInteger, isNestedBeyond, nestingMax, parseJson } from "../payload/json.ts";
+import { parseText } from "../payload/json-parse.ts";
 
 // Not in TypeScript's library yet. Source: ECMA-262, "JSON.rawJSON".
 const { rawJSON } = JSON as unknown as { rawJSON(literal: string): unknown };
@@ -54,7 +55,7 @@ export function parseTypedJson(text: string): unknown {
   if (isNestedBeyond(value, nestingMax)) {
     throw new RangeError(`Cannot parse JSON exactly: it is nested deeper than ${nestingMax} levels`);
   }
-  return parseWithSource(text, (_key, member, { source }) =>
+  return parseText(text, (_key, member, { source }) =>
     typeof member === "number" && source !== undefined ? typed(member, source) : member,
   );
 }

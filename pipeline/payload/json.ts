@@ -11,6 +11,8 @@
  * 3. Otherwise, or with exponents and fractions of long numbers: the reviver.
  */
 
+import { parseText } from "./json-parse.ts";
+
 /** Nesting that the reviver, which recurses, surely bears. */
 export const nestingMax = 1000;
 
@@ -22,10 +24,6 @@ const maybeRounded = /\d{16}|\d[eE][+\d]/;
 const longNumbers = /-?\d{16,}[.eE]?|\d[eE](?=[+\d])/g;
 const endsInDigit = /\d$/;
 
-// The reviver's third argument is not in TypeScript's library yet. Source: ECMA-262, "JSON.parse source text access".
-type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
-export const parseWithSource = JSON.parse as (text: string, reviver: Reviver) => unknown;
-
 /**
  * Parse JSON with exact integers.
  *
@@ -34,14 +32,14 @@ export const parseWithSource = JSON.parse as (text: string, reviver: Reviver) =>
  * Errors: SyntaxError when the text is not JSON, RangeError when it is nested too deeply for the exact way.
  */
 export function parseJson(text: string): unknown {
-  const value: unknown = JSON.parse(text);
+  const value = parseText(text);
   if (!maybeRounded.test(text)) return value;
   const integers = integersByNumber(text);
   if (integers !== undefined) return restore(value, integers);
   if (isNestedBeyond(value, nestingMax)) {
     throw new RangeError(`Cannot parse JSON exactly: it is nested deeper than ${nestingMax} levels`);
   }
-  return parseWithSource(text, (_key, member, { source }) =>
+  return parseText(text, (_key, member, { source }) =>
     isRounded(member) && source !== undefined ? (exactInteger(source) ?? member) : member,
   );
 }

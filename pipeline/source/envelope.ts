@@ -4,6 +4,7 @@ import { ContentTypeError, EnvelopeError } from "../errors.ts";
 import type { UserProperty } from "../message.ts";
 import { decodeBase64 } from "../payload/base64.ts";
 import { decodeUtf8 } from "../payload/json.ts";
+import { parseText } from "../payload/json-parse.ts";
 import type { WebhookRequest } from "./adapter.ts";
 import { parseInstantUs } from "./instant.ts";
 import { isTopicName } from "./topic.ts";
@@ -97,7 +98,7 @@ export function parseJson(body: Uint8Array, adapter: string): JsonBody {
   const text = decodeUtf8(body);
   if (text === undefined) throw brokenBody(adapter, "met bytes that are not UTF-8, wanted JSON");
   try {
-    return { text, value: JSON.parse(text) };
+    return { text, value: parseText(text) };
   } catch {
     const met = text.length === 0 ? "nothing" : "text that is not JSON";
     throw brokenBody(adapter, `met ${met}, wanted JSON`);

@@ -1,7 +1,9 @@
 /**
  * JSON.parse with every name as it is written. V8 takes a name that is written with an escape for another one, where
  * an object before had at the same place a name that is what the text of this one begins with: once `{"a\\":1}` was
- * parsed, `{"a\"":1}` has a member `a\` (Node 24, Deno 2). So names with escapes are parsed under others.
+ * parsed, `{"a\"":1}` has a member `a\`. So names with escapes are parsed under others.
+ *
+ * Source: nodejs/node, issue 63785 (Node 24 and 26); Deno 2 has it too.
  */
 import { skipSpace, skipString } from "./json-scan.ts";
 

@@ -83,6 +83,7 @@ const doors: { room: RegExp; ours: string[]; packages: string[] }[] = [
       "pipeline/errors.ts",
       "pipeline/suggestion.ts",
       "pipeline/payload/json.ts",
+      "pipeline/payload/json-parse.ts",
       "pipeline/payload/work.ts",
       "pipeline/expression/",
     ],
